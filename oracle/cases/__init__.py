@@ -1,0 +1,46 @@
+"""Networks to try: what they may be made of, their specs, their arrays, domains of them, and samples of domains.
+
+Nothing of ours lies below; NumPy is the only import.
+"""
+
+from backproof.cases.case import Case, build_case, draw_direction
+from backproof.cases.catalogue import (
+    ACTIVATIONS,
+    DTYPES,
+    LOSSES,
+    REDUCTIONS,
+    ActivationEntry,
+    Formula,
+    LossEntry,
+    Parameter,
+    Value,
+    accepts,
+    expected_output,
+    target_kind,
+)
+from backproof.cases.gradients import Array, Direction, Gradients
+from backproof.cases.spec import NetworkSpec, Penalty, SpecError
+
+__all__ = [
+    "ACTIVATIONS",
+    "DTYPES",
+    "LOSSES",
+    "REDUCTIONS",
+    "ActivationEntry",
+    "Array",
+    "Case",
+    "Direction",
+    "Formula",
+    "Gradients",
+    "LossEntry",
+    "NetworkSpec",
+    "Parameter",
+    "Penalty",
+    "SpecError",
+    "Value",
+    "accepts",
+    "build_case",
+    "draw_direction",
+    "expected_output",
+    "target_kind",
+]

@@ -1,0 +1,52 @@
+"""Real data: the handwritten digits that scikit-learn ships, as x.
+
+A case with values "digits" has them: 64 inputs, the pixels 0..16 of an 8 x 8 image over 16 (exact), and the true labels as y where
+the network has ten outputs and the loss can take them.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.cases.streams import Words, below, raw_words
+
+__all__ = ["digits", "digits_inputs", "digits_rows"]
+
+Array = NDArray[Any]
+Labels = NDArray[np.int64]
+
+
+@cache
+def digits() -> tuple[Array, Labels]:
+    """All 1,797 images, (1797, 64) in float64 in [0, 1], and their labels 0..9, (1797,); both read-only.
+
+    Raises ModuleNotFoundError, saying what to install, where scikit-learn is missing.
+    """
+    try:
+        from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # scikit-learn has no type stubs
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the digits come with scikit-learn, which is not installed: pip install scikit-learn, or choose other values, "
+            "like normal"
+        ) from error
+    pixels, labels = load_digits(return_X_y=True)
+    images = np.asarray(pixels, dtype=np.float64) / 16.0
+    classes = np.asarray(labels, dtype=np.int64)
+    images.flags.writeable = classes.flags.writeable = False
+    return images, classes
+
+
+def digits_rows(words: Words, dtype: str) -> tuple[Array, Labels]:
+    """For each word an image, x (N, 64) in `dtype`, and its label, (N,); the same word gives the same image. Read-only."""
+    images, labels = digits()
+    chosen = below(words, len(images))
+    x, classes = images[chosen].astype(dtype), labels[chosen]
+    x.flags.writeable = classes.flags.writeable = False
+    return x, classes
+
+
+def digits_inputs(count: int, *, seed: int, dtype: str) -> tuple[Array, Labels]:
+    """`count` images and their labels, drawn with repetition by `seed`; see digits_rows."""
+    return digits_rows(raw_words(f"digits,s{seed}", count), dtype)

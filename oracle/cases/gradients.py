@@ -1,0 +1,52 @@
+"""Gradients: what a candidate and a reference return, in one order; Direction: a tangent to move along."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+__all__ = ["Array", "Direction", "Gradients"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """The loss C and its derivatives. Index l - 1 of each tuple belongs to layer l.
+
+    loss: (), or under reduction "none" (N, O) or (N,); weights: (O, I) each; biases: (O,) each, None for a layer without;
+    inputs: dC/dx (N, I) and deltas: dC/dz (N, O) each, or None where not offered. Under reduction "none" the derivatives are
+    those of <upstream, losses>.
+    """
+
+    loss: Array
+    weights: tuple[Array, ...]
+    biases: tuple[Array | None, ...]
+    inputs: Array | None
+    deltas: tuple[Array, ...] | None
+
+    def quantities(self) -> Iterator[tuple[str, int | None, Array]]:
+        """(quantity, layer, array) in backward order: the loss; then delta, bias and weight of layers L, ..., 1; then the input.
+
+        Quantities that are None are left out; the loss and the input have layer None.
+        """
+        yield "loss", None, self.loss
+        for index in reversed(range(len(self.weights))):
+            if self.deltas is not None:
+                yield "delta", index + 1, self.deltas[index]
+            bias = self.biases[index]
+            if bias is not None:
+                yield "bias", index + 1, bias
+            yield "weight", index + 1, self.weights[index]
+        if self.inputs is not None:
+            yield "input", None, self.inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """A tangent of the parameters and of x, in their shapes: dW (O, I), db (O,) or None, dx (N, I)."""
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array | None, ...]
+    inputs: Array
