@@ -1,0 +1,268 @@
+"""How far a correct implementation's phi and phi' may stray from the truth by rounding alone, in units of u.
+
+u is the unit roundoff of the candidate's dtype. Per activation two `Allowance` records, each with S (for phi) and
+S' (for phi'), both as a sound upper bound over [z - r, z + r]:
+
+    accurate   forms that keep their accuracy in the tail (logistic as e/(1 + e), expm1, log1p), PyTorch's kernels too
+    textbook   every form people write without overflow (tanh from exponentials, exp(z) - 1, log(1 + exp(z)), a(1 - a));
+               never below `accurate`
+
+Beside u S stands an absolute floor for underflow, eta max(1, |z|), which `rounding.py` adds where a curve is not
+`exact`.
+
+Intervals: far = |z| + r, near = max(|z| - r, 0). Every rule is monotone in z or in |z| where it is used, so that its
+supremum stands at z - r, z + r, far or near. Parameters are rounded to the candidate's dtype: one that float32 does not
+hold costs 1 more wherever it enters (`inexact`), and one that is a power of two makes its product exact
+(`inexact_product`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from backproof.truth import shapes
+from backproof.truth.curve import Allowance, Rule
+from backproof.truth.shapes import Array, Options, option
+
+
+def inexact(parameter: float) -> float:
+    """1 if float32 must round the parameter, else 0 (then float64 holds it as well)."""
+    return 0.0 if abs(parameter) < 3e38 and float(np.float32(parameter)) == parameter else 1.0
+
+
+def inexact_product(parameter: float) -> float:
+    """Roundings in parameter * z: 0 for a power of two, 1 for another float32 number, 2 where it is rounded itself."""
+    return 0.0 if abs(math.frexp(parameter)[0]) == 0.5 else 1.0 + inexact(parameter)
+
+
+def either(first: Allowance, second: Allowance) -> Allowance:
+    """The larger of two allowances, entry by entry: `textbook` must admit what `accurate` admits."""
+    return Allowance(
+        value=lambda z, r, options: np.maximum(first.value(z, r, options), second.value(z, r, options)),
+        slope=lambda z, r, options: np.maximum(first.slope(z, r, options), second.slope(z, r, options)),
+    )
+
+
+def constant(units: float) -> Rule:
+    """The same allowance everywhere."""
+    return lambda z, r, options: np.full_like(z, units)
+
+
+def proportional(units: float) -> Rule:
+    """units |z|."""
+    return lambda z, r, options: units * far(z, r)
+
+
+def at_least_one(units: float) -> Rule:
+    """units max(1, |z|)."""
+    return lambda z, r, options: units * np.maximum(1.0, far(z, r))
+
+
+def far(z: Array, r: Array) -> Array:
+    """The largest |.| in the interval."""
+    return np.abs(z) + r
+
+
+def near(z: Array, r: Array) -> Array:
+    """The smallest |.| in the interval."""
+    return np.maximum(np.abs(z) - r, 0.0)
+
+
+# --- logistic family ---
+
+SIGMOID = Allowance(
+    value=lambda z, r, options: 5.0 * shapes.logistic(z + r),
+    slope=lambda z, r, options: 10.0 * shapes.logistic(z + r),
+)
+SIGMOID_TEXTBOOK = Allowance(value=constant(3.0), slope=constant(3.0))
+
+TANH = Allowance(
+    value=lambda z, r, options: 7.0 * np.tanh(far(z, r)),
+    slope=lambda z, r, options: 8.0 * shapes.sech_squared(near(z, r)) + 3.0,
+)
+TANH_TEXTBOOK = Allowance(value=constant(7.0), slope=constant(8.0))
+
+TANHSHRINK = Allowance(value=proportional(2.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 3.0)
+TANHSHRINK_TEXTBOOK = Allowance(value=proportional(2.0), slope=constant(8.0))
+
+
+def softplus_value(z: Array, r: Array, options: Options) -> Array:
+    """6 a, and the roundings of beta z, which move log1p(exp(beta z))/beta by |z| s(beta z) each."""
+    beta = option(options, "beta")
+    high = beta * (z + r)
+    return (
+        6.0 * shapes.log_one_plus_exp(high) + inexact_product(beta) * np.abs(high) * shapes.logistic(high)
+    ) / beta + inexact(beta) * far(z, r)
+
+
+def softplus_slope(z: Array, r: Array, options: Options) -> Array:
+    """5 s(beta z), and the roundings of x = beta z, which move s by |x| s'(x) <= |x| s(x), and by 0.224 at most."""
+    beta = option(options, "beta")
+    logistic = shapes.logistic(beta * (z + r))
+    return 5.0 * logistic + inexact_product(beta) * np.minimum(0.23, beta * far(z, r) * logistic)
+
+
+SOFTPLUS = Allowance(value=softplus_value, slope=softplus_slope)
+SOFTPLUS_TEXTBOOK = Allowance(
+    value=lambda z, r, options: 4.0 * np.maximum(1.0 / option(options, "beta"), far(z, r)),
+    slope=lambda z, r, options: np.full_like(z, 3.0 + 0.23 * inexact_product(option(options, "beta"))),
+)
+
+LOGSIGMOID = Allowance(
+    value=lambda z, r, options: 5.0 * shapes.log_one_plus_exp(r - z),
+    slope=lambda z, r, options: 5.0 * shapes.logistic(r - z),
+)
+LOGSIGMOID_TEXTBOOK = Allowance(value=at_least_one(4.0), slope=constant(3.0))
+
+SILU = Allowance(
+    value=lambda z, r, options: 5.0 * shapes.logistic(z + r) * far(z, r),
+    slope=lambda z, r, options: 5.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
+)
+SILU_TEXTBOOK = Allowance(value=proportional(4.0), slope=at_least_one(4.0))
+
+MISH = Allowance(
+    value=lambda z, r, options: 6.0 * shapes.mish_gate(z + r) * far(z, r),
+    slope=lambda z, r, options: 8.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
+)
+MISH_TEXTBOOK = Allowance(value=proportional(4.0), slope=at_least_one(7.0))
+
+
+GELU = Allowance(
+    value=proportional(4.0),
+    slope=lambda z, r, options: (8.0 if shapes.is_tanh_form(options) else 4.0) * np.maximum(1.0, far(z, r)),
+)
+GELU_TEXTBOOK = Allowance(
+    value=lambda z, r, options: (4.0 if shapes.is_tanh_form(options) else 8.0) * far(z, r),
+    slope=lambda z, r, options: (8.0 if shapes.is_tanh_form(options) else 7.0) * np.maximum(1.0, far(z, r)),
+)
+
+# --- exponential units: nothing is computed for z > 0, except selu's product ---
+
+
+def below_zero(z: Array, r: Array, units: Array) -> Array:
+    """`units` where the interval reaches z <= 0, else 0."""
+    return np.where(z <= r, units, 0.0)
+
+
+def negative_part(z: Array, r: Array) -> Array:
+    """min(z - r, 0): the end of the interval where 1 - exp(z) is largest."""
+    return np.minimum(z - r, 0.0)
+
+
+ELU = Allowance(
+    value=lambda z, r, options: 4.0 * abs(option(options, "alpha")) * -np.expm1(negative_part(z, r)),
+    slope=lambda z, r, options: below_zero(z, r, 4.0 * abs(option(options, "alpha")) * np.exp(np.minimum(z + r, 0.0))),
+)
+ELU_TEXTBOOK = Allowance(
+    value=lambda z, r, options: below_zero(z, r, np.full_like(z, 3.0 * abs(option(options, "alpha")))),
+    slope=lambda z, r, options: below_zero(z, r, np.full_like(z, 3.0 * abs(option(options, "alpha")))),
+)
+
+
+def celu_roundings(alpha: float) -> float:
+    """Roundings of z/alpha: none for a power of two; else those of the quotient, of 1/alpha where formed, of alpha."""
+    return 0.0 if inexact_product(alpha) == 0.0 else 2.0 + inexact(alpha)
+
+
+def celu_value(z: Array, r: Array, options: Options) -> Array:
+    """As elu; a rounding of x = z/alpha moves alpha expm1(x) by alpha |x| e^x <= |a|."""
+    alpha = option(options, "alpha")
+    return (4.0 + celu_roundings(alpha)) * alpha * -np.expm1(negative_part(z, r) / alpha)
+
+
+def celu_slope(z: Array, r: Array, options: Options) -> Array:
+    """4 phi' with phi' = e^x, x = z/alpha; a rounding of x moves it by |x| e^x <= exp(-1)."""
+    alpha = option(options, "alpha")
+    exponential = np.exp(np.minimum(z + r, 0.0) / alpha)
+    shift = np.minimum(math.exp(-1.0), -negative_part(z, r) / alpha * exponential)
+    return below_zero(z, r, 4.0 * exponential + celu_roundings(alpha) * shift)
+
+
+CELU = Allowance(value=celu_value, slope=celu_slope)
+CELU_TEXTBOOK = Allowance(
+    value=lambda z, r, options: below_zero(
+        z, r, np.full_like(z, (3.0 + celu_roundings(option(options, "alpha"))) * option(options, "alpha"))
+    ),
+    slope=lambda z, r, options: below_zero(z, r, np.full_like(z, 3.0 + celu_roundings(option(options, "alpha")))),
+)
+
+
+def selu_value(z: Array, r: Array, options: Options) -> Array:
+    """5 |a| at whichever end is farther."""
+    negative = shapes.SELU_ALPHA * -np.expm1(negative_part(z, r))
+    return 5.0 * shapes.SELU_SCALE * np.maximum(negative, z + r)
+
+
+def selu_slope(z: Array, r: Array, options: Options) -> Array:
+    """5 phi'."""
+    return (
+        5.0
+        * shapes.SELU_SCALE
+        * np.where(z <= r, np.maximum(1.0, shapes.SELU_ALPHA * np.exp(np.minimum(z + r, 0.0))), 1.0)
+    )
+
+
+SELU = Allowance(value=selu_value, slope=selu_slope)
+SELU_TEXTBOOK = Allowance(value=at_least_one(6.0), slope=constant(6.0))
+
+# --- quotients and pieces of straight lines ---
+
+SOFTSIGN = Allowance(
+    value=lambda z, r, options: 3.0 * far(z, r) / (1.0 + far(z, r)),
+    slope=lambda z, r, options: 5.0 * (1.0 / (1.0 + near(z, r))) ** 2,
+)
+SOFTSIGN_TEXTBOOK = Allowance(value=SOFTSIGN.value, slope=lambda z, r, options: 5.0 / (1.0 + near(z, r)))
+
+HARDSIGMOID = Allowance(value=constant(2.0), slope=constant(0.2))
+HARDSWISH = Allowance(value=proportional(3.0), slope=constant(3.0))
+
+NOTHING = Allowance(value=constant(0.0), slope=constant(0.0))
+
+
+def leaky_value(z: Array, r: Array, options: Options) -> Array:
+    """3 alpha |z| for z < 0: alpha's rounding and the product's, and one to spare."""
+    return 3.0 * abs(option(options, "negative_slope")) * -negative_part(z, r)
+
+
+def leaky_slope(z: Array, r: Array, options: Options) -> Array:
+    """2 alpha for z <= 0: alpha's rounding, and one to spare."""
+    return below_zero(z, r, np.full_like(z, 2.0 * abs(option(options, "negative_slope"))))
+
+
+LEAKY_RELU = Allowance(value=leaky_value, slope=leaky_slope)
+
+
+def reach(position: float) -> float:
+    """How far a position that float32 rounds may stand from its true place, with room: 2u |position|, float32's u."""
+    return 2.0**-23 * abs(position) * inexact(position)
+
+
+def hardtanh_value(z: Array, r: Array, options: Options) -> Array:
+    """A copy of z or of a bound; only a bound that float32 rounds can be off, by u times itself."""
+    low, high = option(options, "min_val"), option(options, "max_val")
+    below = np.where(z - r <= low + reach(low), inexact(low) * abs(low), 0.0)
+    return np.maximum(below, np.where(z + r >= high - reach(high), inexact(high) * abs(high), 0.0))
+
+
+HARDTANH = Allowance(value=hardtanh_value, slope=constant(0.0))
+
+
+def threshold_value(z: Array, r: Array, options: Options) -> Array:
+    """A copy of z or of `value`, which float32 may have rounded."""
+    value, threshold = option(options, "value"), option(options, "threshold")
+    return np.where(z - r <= threshold + reach(threshold), inexact(value) * abs(value), 0.0)
+
+
+THRESHOLD = Allowance(value=threshold_value, slope=constant(0.0))
+
+
+def softshrink_value(z: Array, r: Array, options: Options) -> Array:
+    """|a| = |z| - lambd beyond lambd: one subtraction, and lambd where float32 rounds it."""
+    lambd = option(options, "lambd")
+    excess = far(z, r) - lambd
+    return np.where(excess >= -reach(lambd), np.maximum(excess, 0.0) + inexact(lambd) * abs(lambd), 0.0)
+
+
+SOFTSHRINK = Allowance(value=softshrink_value, slope=constant(0.0))

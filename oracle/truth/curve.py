@@ -1,0 +1,96 @@
+"""The record that holds what the rounding bound has to know of one activation.
+
+z is the preactivation, of any shape; a = phi(z); u is the candidate's unit roundoff. Parameters come as `options`,
+under torch's keyword names. All that depends on z is vectorised float64, silent for any finite z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from backproof.truth.shapes import Array, Options
+
+Shape = Callable[[Array, Options], Array]
+Rule = Callable[[Array, Array, Options], Array]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """S and S' of one activation in units of u: `value(z, r, options)`, `slope(z, r, options)`, both shaped as z."""
+
+    value: Rule
+    slope: Rule
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A point where phi' (or phi) jumps. It is met where |z - position| <= r + u radius_units, also where e_z = 0.
+
+    slope_jump, value_jump: the jumps, as absolute values.
+    radius_units: how far from `position` a correct form may switch branches, in units of u: the roundings of the
+    parameters that make the position, and of the other side of the comparison (z + 3, beta z). 0 where both are exact,
+    so that the kink is tested sharply. Within it phi differs by value_jump too, even where e_z = 0.
+    """
+
+    position: float
+    slope_jump: float
+    value_jump: float = 0.0
+    radius_units: float = 0.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Everything that the bound uses of one activation.
+
+    value, slope: phi(z), phi'(z) to a few units of float64 roundoff; at a kink, PyTorch 2.13's subgradient.
+    curvature: |phi''(z)| off the kinks. Not to be used alone near `bends`: see `curvature_within`.
+    curvature_sup, third_sup: sup |phi''| and sup of its derivative, off the kinks.
+    slope_range, value_range: (inf, sup) of phi' and of phi, rounded outwards; infinite where unbounded.
+    kinks: where phi' or phi jumps.
+    accurate, textbook: S and S' of forms accurate in the tail, and of every textbook form.
+    exact: phi copies z or a parameter and computes nothing: no floor for underflow is due.
+    bends: (position, jump) of phi'' where phi'' jumps.
+    ambiguity: (z, r, options) -> widths of the set that counts as the truth where the definition itself leaves one
+    (softplus beyond its threshold), of phi and of phi', to be added to e_a and e_phi' as they are; None elsewhere.
+    """
+
+    value: Shape
+    slope: Shape
+    curvature: Shape
+    curvature_sup: Callable[[Options], float]
+    third_sup: Callable[[Options], float]
+    slope_range: Callable[[Options], tuple[float, float]]
+    value_range: Callable[[Options], tuple[float, float]]
+    accurate: Allowance
+    textbook: Allowance
+    kinks: Callable[[Options], tuple[Kink, ...]] = lambda options: ()
+    exact: bool = False
+    bends: Callable[[Options], tuple[tuple[float, float], ...]] = lambda options: ()
+    ambiguity: Callable[[Array, Array, Options], tuple[Array, Array]] | None = None
+
+    def curvature_within(self, z: Array, r: Array, options: Options) -> Array:
+        """A sound sup of |phi''| over [z - r, z + r], of the shape of z.
+
+        min(sup |phi''|, |phi''(z)| + r sup |phi'''| + the jumps of phi'' within r). The jumps matter: elu's phi'' is 0
+        just above z = 0 and alpha just below.
+        """
+        within = self.curvature(z, options) + self.third_sup(options) * r
+        for position, jump in self.bends(options):
+            within = within + np.where(np.abs(z - position) <= r, jump, 0.0)
+        return np.minimum(self.curvature_sup(options), within)
+
+
+def always(number: float) -> Callable[[Options], float]:
+    """A supremum that does not depend on the parameters."""
+    return lambda options: number
+
+
+def between(low: float, high: float) -> Callable[[Options], tuple[float, float]]:
+    """A range that does not depend on the parameters."""
+    return lambda options: (low, high)
+
+
+UNIT_INTERVAL = between(0.0, 1.0)
