@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
-from typing import Any, Final
+from itertools import accumulate, compress, pairwise
+from math import prod
+from operator import mul
+from typing import Any
 
 import numpy as np
 
 from backproof.cases.catalogue import LOSSES, target_kind
 from backproof.cases.digits import digits_rows
-from backproof.cases.fillings import FILLINGS, Filling, bell, fan_in_exponent
+from backproof.cases.fillings import FILLINGS, Scales, bell, fan_in_exponent
 from backproof.cases.gradients import Array, Direction
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.streams import Words, below, raw_words
@@ -22,9 +24,9 @@ __all__ = ["Array", "Case", "build_case", "draw_direction"]
 class Case:
     """A network with its data. All arrays are read-only, in spec.dtype unless they hold class indices (int64).
 
-    weights: (O, I) each; biases: (O,) each, None for a layer without; x: (N, I); y: (N, O), or (N,) class indices; loss_arrays:
-    `weight` (O,), `pos_weight` (O,) or `var` (N, O), where the loss takes one; upstream: under reduction "none" the factors of the
-    unreduced losses, (N, O) or (N,), else None.
+    weights: (O, I) each; biases: (O,) each, None for a layer without; x: (N, I); y: (N, O), or (N,) class indices;
+    loss_arrays: `weight` (O,), `pos_weight` (O,) or `var` (N, O), where the loss takes one; upstream: under reduction
+    "none" the factors of the unreduced losses, (N, O) or (N,), else None.
     """
 
     spec: NetworkSpec
@@ -37,7 +39,7 @@ class Case:
 
     @property
     def loss_options(self) -> dict[str, Any]:
-        """torch's keyword -> value or array, for this loss: parameters, and the arrays `weight`, `pos_weight` and `var`."""
+        """torch's keyword -> value or array: the parameters of the loss, and `weight`, `pos_weight` and `var`."""
         options: dict[str, Any] = {name: value for name, value in self.spec.loss.options.items() if name != "target"}
         for name in ("weight", "pos_weight"):
             if name in options:
@@ -55,7 +57,7 @@ class Case:
     def rows(self, indices: Sequence[int]) -> "Case":
         """The same network on the samples `indices`, in that order; one may stand there twice.
 
-        The spec of the result has the new batch size; the arrays are those of this case, not those that build_case would give it.
+        The spec of the result has the new batch size; its arrays are rows of this case's, not what build_case gives.
         """
         return self._restricted(np.asarray(indices, dtype=np.intp), len(indices))
 
@@ -70,111 +72,124 @@ class Case:
 
 
 def build_case(spec: NetworkSpec) -> Case:
-    """The case of `spec`.
+    """The case of `spec`: each array has its own, fixed stretch of the stream that belongs to the spec's id.
 
-    Every array has its own, fixed stretch of the stream that belongs to the spec's id: none depends on the order of drawing.
+    In order: weights, biases, x, upstream; y; one word for each row; the arrays of the loss.
     """
-    filling = FILLINGS[spec.values]
-    scales = filling.scales[spec.dtype]
+    filling, dtype = FILLINGS[spec.values], spec.dtype
+    kind = TARGETS[target_kind(spec.loss)]
+    draw = kind.draw
     samples, outputs = spec.batch_size, spec.outputs
-    sizes = _network_sizes(spec)
-    drawn = sum(sizes)
-    targets = samples * outputs
-    per_class = {name: outputs for name, value in spec.loss.options.items() if value == "weighted"}
-    positives = {"var": targets} if spec.loss.name == "gaussian_nll" else per_class
     losses = (samples,) if LOSSES[spec.loss.name].per_sample else (samples, outputs)
-    upstreams = (samples if len(losses) == 1 else targets) if spec.reduction == "none" else 0
-    # The stream: weights, biases and x; y; a word for each row; arrays of the loss; upstream.
-    stops = list(accumulate((drawn, targets, samples, sum(positives.values()), upstreams)))
-    words = raw_words(spec.id, 2 * stops[-1]).reshape(2, stops[-1])
-    row_words = words[0, stops[1] : stops[2]]
+    shapes = _loss_array_shapes(spec)
+    network, upstream_stop, y_stop, row_stop, stop = accumulate(
+        (
+            _network_size(spec),
+            prod(losses) if spec.reduction == "none" else 0,
+            samples * outputs,
+            samples,
+            sum(map(prod, shapes.values())),
+        )
+    )
+    words = raw_words(spec.id, 2 * stop).reshape(2, stop)
 
-    rows = np.ldexp(1.0, below(row_words, scales.rows + 1))[:, np.newaxis] if scales.rows else None
-    weights, biases, x = _network_arrays(spec, filling, words[:, :drawn], sizes, rows)
+    # The numbers of any sign are drawn and rounded in one go; what follows scales them by powers of two: exact.
+    numbers = filling.numbers(words[:, : y_stop if draw is None else upstream_stop]).astype(dtype, copy=False)
+    upstream = _upstream(numbers[network:upstream_stop].reshape(losses)) if upstream_stop > network else None
+    weights, biases, x = _network_arrays(spec, numbers[:network])
+    y: Array = numbers[upstream_stop:].reshape(samples, -1)  # empty where y is not real: then drawn below
+    row_words = words[0, y_stop:row_stop]
+    _scale_data_in_place((x, y), filling.scales[spec.dtype], row_words)
     labels = None
     if filling.inputs is not None:
         x, labels = digits_rows(row_words, spec.dtype)
-    y = _targets(spec, filling, words[:, stops[0] : stops[1]].reshape(2, samples, outputs), rows, labels)
-    loss_arrays = {}
-    if positives:
-        drawn_positives = filling.positives(words[0, stops[2] : stops[3]]).astype(spec.dtype)
-        shape = (samples, outputs) if "var" in positives else (outputs,)
-        loss_arrays = {name: _locked(drawn_positives.reshape(shape)) for name in positives}
-    upstream = _upstream(words[:, stops[3] :], filling, spec.dtype).reshape(losses) if upstreams else None
-    return Case(spec, weights, biases, x, y, loss_arrays, upstream)
-
-
-def _network_sizes(spec: NetworkSpec) -> list[int]:
-    """How many numbers each weight, each bias (0 where there is none) and x has: W^1, b^1, ..., W^L, b^L, x."""
-    sizes = []
-    for inputs, outputs, bias in zip(spec.widths, spec.widths[1:], spec.biases, strict=False):
-        sizes += [inputs * outputs, outputs if bias else 0]
-    return [*sizes, spec.batch_size * spec.inputs]
-
-
-def _network_arrays(
-    spec: NetworkSpec, filling: Filling, words: Words, sizes: list[int], rows: Array | None
-) -> tuple[tuple[Array, ...], tuple[Array | None, ...], Array]:
-    """Weights, biases and x: drawn and rounded in one go, then scaled in place by powers of two, which is exact."""
-    scales = filling.scales[spec.dtype]
-    numbers = filling.numbers(words[0], words[1]).astype(spec.dtype, copy=False)
-    pieces = []
-    stop = 0
-    for size in sizes:
-        pieces.append(numbers[stop : stop + size])
-        stop += size
-    for layer, inputs in enumerate(spec.widths[:-1]):
-        exponent = scales.weight - fan_in_exponent(inputs) * filling.fan_in
-        if exponent:
-            pieces[2 * layer] *= _POWERS[spec.dtype](2.0**exponent)
-        if scales.bias:
-            pieces[2 * layer + 1] *= _POWERS[spec.dtype](2.0**scales.bias)
-    x = pieces[-1].reshape(spec.batch_size, spec.inputs)
-    if scales.data:
-        x *= _POWERS[spec.dtype](2.0**scales.data)
-    if rows is not None:
-        x *= rows.astype(spec.dtype)
-    for piece in pieces:
-        piece.flags.writeable = False
-    weights = [
-        piece.reshape(outputs, inputs)
-        for piece, inputs, outputs in zip(pieces[:-1:2], spec.widths, spec.widths[1:], strict=False)
-    ]
-    biases = [piece if bias else None for piece, bias in zip(pieces[1::2], spec.biases, strict=True)]
-    return tuple(weights), tuple(biases), _locked(x)
-
-
-_POWERS: Final = {"float64": np.float64, "float32": np.float32}
-
-
-def _targets(spec: NetworkSpec, filling: Filling, words: Words, rows: Array | None, labels: Array | None) -> Array:
-    kind = TARGETS[target_kind(spec.loss)]
-    # The true labels count where the network has a class for each digit.
-    labels = labels if spec.outputs == 10 else None
+        # The true labels count where the network has an output for each digit.
+        labels = labels if outputs == 10 else None
     if labels is not None and kind.one_hot is not None:
-        y = kind.one_hot(np.equal.outer(labels, np.arange(spec.outputs)).astype(np.int64))
-    else:
-        y = kind.draw(TargetWords(filling, spec.loss, filling.scales[spec.dtype], words[0], words[1], rows, labels))
-    return _locked(y if y.dtype == np.int64 else y.astype(spec.dtype, copy=False))
+        y = kind.one_hot(np.equal.outer(labels, np.arange(outputs)).astype(np.int64))
+    elif draw is not None:
+        y_words = words[:, upstream_stop:y_stop].reshape(2, samples, outputs)
+        y = draw(TargetWords(filling, spec.loss, y_words, labels))
+    y = y if y.dtype == np.int64 else y.astype(dtype, copy=False)
+    loss_arrays = {}
+    if shapes:
+        positives = filling.positives(words[0, row_stop:]).astype(dtype)
+        loss_arrays = {name: _locked(positives.reshape(shape)) for name, shape in shapes.items()}
+    return Case(spec, weights, biases, _locked(x), _locked(y), loss_arrays, upstream)
 
 
-def _upstream(words: Words, filling: Filling, dtype: str) -> Array:
-    """Numbers of the filling at their own size, not at that of its data; never all zero."""
-    upstream = filling.numbers(words[0], words[1]).astype(dtype, copy=False)
+def _network_size(spec: NetworkSpec) -> int:
+    """How many numbers the weights, the biases and x have together."""
+    weights: int = sum(map(mul, spec.widths, spec.widths[1:]))
+    return weights + sum(compress(spec.widths[1:], spec.biases)) + spec.batch_size * spec.inputs
+
+
+def _loss_array_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
+    """The arrays that the loss takes beside y; no loss takes two."""
+    if spec.loss.name == "gaussian_nll":
+        return {"var": (spec.batch_size, spec.outputs)}
+    return {name: (spec.outputs,) for name, value in spec.loss.options.items() if value == "weighted"}
+
+
+def _network_arrays(spec: NetworkSpec, numbers: Array) -> tuple[tuple[Array, ...], tuple[Array | None, ...], Array]:
+    """Weights, biases and x as pieces of `numbers`: weights and biases to their sizes and read-only, x as it is."""
+    filling = FILLINGS[spec.values]
+    scales = filling.scales[spec.dtype]
+    weights: list[Array] = []
+    stop = 0
+    for inputs, outputs in pairwise(spec.widths):
+        start, stop = stop, stop + inputs * outputs
+        weight = numbers[start:stop].reshape(outputs, inputs)
+        exponent = scales.weight - fan_in_exponent(inputs) if filling.fan_in else scales.weight
+        if exponent:
+            weight *= 2.0**exponent
+        weight.flags.writeable = False
+        weights.append(weight)
+    if scales.bias:
+        numbers[stop : numbers.size - spec.batch_size * spec.inputs] *= 2.0**scales.bias
+    biases: list[Array | None] = []
+    for outputs, present in zip(spec.widths[1:], spec.biases, strict=True):
+        start, stop = stop, stop + outputs * present
+        biases.append(_locked(numbers[start:stop]) if present else None)
+    return tuple(weights), tuple(biases), numbers[stop:].reshape(spec.batch_size, spec.inputs)
+
+
+def _scale_data_in_place(arrays: tuple[Array, ...], scales: Scales, row_words: Words) -> None:
+    """To the size of the filling's data, and row by row to sizes from 1 to 2^rows."""
+    factor: float | Array = 2.0**scales.data
+    if scales.rows:
+        factor = np.ldexp(factor, below(row_words, scales.rows + 1))[:, np.newaxis].astype(arrays[0].dtype)
+    elif not scales.data:
+        return
+    for array in arrays:
+        np.multiply(array, factor, out=array)
+
+
+def _upstream(upstream: Array) -> Array:
+    """Not at the size of the filling's data, which would only underflow; and never all zero."""
     if not upstream.any():
-        upstream[0] = 1.0
+        upstream.flat[0] = 1.0
     return _locked(upstream)
 
 
 def draw_direction(case: Case) -> Direction:
-    """A direction for `case`, in its dtype: bell-shaped numbers of size 1 for every weight, bias and input, from the spec's id."""
+    """A direction for `case`, in its dtype: bell-shaped numbers of size 1 for every weight, bias and input.
+
+    They come from the spec's id, by another stream than the case's arrays.
+    """
     spec = case.spec
-    sizes = _network_sizes(spec)
-    words = raw_words("direction," + spec.id, 2 * sum(sizes)).reshape(2, sum(sizes))
-    pieces = np.split(_locked(bell(words[0], words[1]).astype(spec.dtype)), list(accumulate(sizes[:-1])))
-    weights = [piece.reshape(weight.shape) for piece, weight in zip(pieces[:-1:2], case.weights, strict=True)]
-    biases = [piece if bias else None for piece, bias in zip(pieces[1::2], spec.biases, strict=True)]
-    return Direction(tuple(weights), tuple(biases), pieces[-1].reshape(case.x.shape))
+    size = _network_size(spec)
+    numbers = bell(raw_words("direction," + spec.id, 2 * size).reshape(2, size)).astype(spec.dtype, copy=False)
+    stop = 0
+
+    def piece(shape: tuple[int, ...]) -> Array:
+        nonlocal stop
+        start, stop = stop, stop + prod(shape)
+        return _locked(numbers[start:stop].reshape(shape))
+
+    weights = tuple(piece(weight.shape) for weight in case.weights)
+    biases = tuple(None if bias is None else piece(bias.shape) for bias in case.biases)
+    return Direction(weights, biases, piece(case.x.shape))
 
 
 def _locked(array: Array) -> Array:

@@ -1,8 +1,8 @@
 """What a network may be made of: activations, losses, their parameters, reductions, dtypes.
 
-One record per name; the strategies, the sampler, the strata and the reference read these tables, so that an activation or a
-loss is added by adding its record. Names and parameters are torch.nn.functional's; textbook forms that torch lacks have a name
-that states their constant. The order is from simple to involved, because failing examples shrink towards the front.
+One record per name; the strategies, the sampler, the strata and the reference read these tables, so that an activation
+or a loss is added by adding its record. Names and parameters are torch.nn.functional's; textbook forms that torch lacks
+have a name that states their constant. The order is from simple to involved: failing examples shrink to the front.
 """
 
 import difflib
@@ -48,8 +48,8 @@ class SpecError(ValueError):
 class Parameter:
     """A parameter of an activation or loss: torch's keyword, its default, and further values that a domain draws.
 
-    Numbers must be finite and lie in [least, most], and above `above`. Names, and numbers with `listed_only`, are one of
-    (default, *others). A `flag` is written 0 or 1 in ids and handed over as a bool.
+    Numbers must be finite and lie in [least, most], and above `above`. Names, and numbers with `listed_only`, are one
+    of (default, *others). A `flag` is written 0 or 1 in ids and handed over as a bool.
     """
 
     name: str
@@ -97,7 +97,7 @@ class ActivationEntry:
 
 @dataclass(frozen=True)
 class LossEntry:
-    """A loss C(a, y): the kind of its targets, what it expects of a, and whether it is one number per sample, (N,), or (N, O).
+    """A loss C(a, y): the kind of its targets, what it expects of a, and `per_sample`: unreduced (N,), not (N, O).
 
     `expects`: "any", "logits" (anything but probabilities), "probabilities", "log_probabilities" or "nonnegative".
     `when[(parameter, value)]` holds the fields that differ under that parameter's value.
@@ -244,7 +244,9 @@ class Formula:
         return self.name + ("=" + "+".join(map(number_text, values)) if values else "")
 
     @staticmethod
-    def parse(text: str, table: Mapping[str, ActivationEntry] | Mapping[str, LossEntry], kind: str = "name") -> "Formula":
+    def parse(
+        text: str, table: Mapping[str, ActivationEntry] | Mapping[str, LossEntry], kind: str = "name"
+    ) -> "Formula":
         """The formula whose id is `text`; parameters left out at the end have their defaults.  Raises SpecError."""
         name, equals, written = text.partition("=")
         if name not in table:

@@ -1,7 +1,7 @@
 """Real data: the handwritten digits that scikit-learn ships, as x.
 
-A case with values "digits" has them: 64 inputs, the pixels 0..16 of an 8 x 8 image over 16 (exact), and the true labels as y where
-the network has ten outputs and the loss can take them.
+A case with values "digits" has them: 64 inputs, the pixels 0..16 of an 8 x 8 image over 16 (exact), and the true labels
+as y where the network has ten outputs and the loss can take them.
 """
 
 from functools import cache
@@ -25,11 +25,11 @@ def digits() -> tuple[Array, Labels]:
     Raises ModuleNotFoundError, saying what to install, where scikit-learn is missing.
     """
     try:
-        from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # scikit-learn has no type stubs
+        from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "the digits come with scikit-learn, which is not installed: pip install scikit-learn, or choose other values, "
-            "like normal"
+            "the digits come with scikit-learn, which is not installed: pip install scikit-learn, or choose other "
+            "values, like normal"
         ) from error
     pixels, labels = load_digits(return_X_y=True)
     images = np.asarray(pixels, dtype=np.float64) / 16.0
@@ -39,7 +39,7 @@ def digits() -> tuple[Array, Labels]:
 
 
 def digits_rows(words: Words, dtype: str) -> tuple[Array, Labels]:
-    """For each word an image, x (N, 64) in `dtype`, and its label, (N,); the same word gives the same image. Read-only."""
+    """For each word an image, x (N, 64) in `dtype`, and its label, (N,): the same for the same word. Read-only."""
     images, labels = digits()
     chosen = below(words, len(images))
     x, classes = images[chosen].astype(dtype), labels[chosen]

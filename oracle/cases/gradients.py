@@ -15,9 +15,9 @@ Array = NDArray[Any]
 class Gradients:
     """The loss C and its derivatives. Index l - 1 of each tuple belongs to layer l.
 
-    loss: (), or under reduction "none" (N, O) or (N,); weights: (O, I) each; biases: (O,) each, None for a layer without;
-    inputs: dC/dx (N, I) and deltas: dC/dz (N, O) each, or None where not offered. Under reduction "none" the derivatives are
-    those of <upstream, losses>.
+    loss: (), or under reduction "none" (N, O) or (N,); weights: (O, I) each; biases: (O,) each, None for a layer
+    without; inputs: dC/dx (N, I) and deltas: dC/dz (N, O) each, or None where not offered. Under reduction "none" the
+    derivatives are those of <upstream, losses>.
     """
 
     loss: Array
@@ -27,7 +27,7 @@ class Gradients:
     deltas: tuple[Array, ...] | None
 
     def quantities(self) -> Iterator[tuple[str, int | None, Array]]:
-        """(quantity, layer, array) in backward order: the loss; then delta, bias and weight of layers L, ..., 1; then the input.
+        """(quantity, layer, array) in backward order: loss; delta, bias and weight of layers L, ..., 1; input.
 
         Quantities that are None are left out; the loss and the input have layer None.
         """

@@ -65,7 +65,9 @@ class Penalty:
         l1, l2, *rest = text.split("+") if text.count("+") else (text, "")
         numbers = read_number(l1), read_number(l2)
         if numbers[0] is None or numbers[1] is None or rest not in ([], ["biases"], ["N"], ["biases", "N"]):
-            raise SpecError(f"penalty must be L1+L2, then +biases and +N where they apply, like 0.01+0.1+N; got {text!r}")
+            raise SpecError(
+                f"penalty must be L1+L2, then +biases and +N where they apply, like 0.01+0.1+N; got {text!r}"
+            )
         return Penalty(numbers[0], numbers[1], "biases" in rest, "N" if "N" in rest else "nothing")
 
 
@@ -73,7 +75,7 @@ class Penalty:
 class NetworkSpec:
     """One network and its data: L layers of widths n0, ..., nL; the arrays follow from it alone (see build_case).
 
-    `activations` and `biases` have one entry per layer. Raises SpecError, naming the field, where no such network can be.
+    `activations` and `biases` have one entry per layer. Raises SpecError, naming the field, where none such can be.
     """
 
     widths: tuple[int, ...]
@@ -93,7 +95,9 @@ class NetworkSpec:
             raise SpecError(f"widths must be two whole numbers or more, each at least 1; got {self.widths}")
         if len(self.activations) != layers or len(self.biases) != layers:
             given = f"{len(self.activations)} activations and {len(self.biases)} biases"
-            raise SpecError(f"widths {self.widths} make {layers} layers, each with an activation and a bias; got {given}")
+            raise SpecError(
+                f"widths {self.widths} make {layers} layers, each with an activation and a bias; got {given}"
+            )
         if not _whole((self.batch_size,), 1):
             raise SpecError(f"batch_size must be a whole number, at least 1; got {self.batch_size!r}")
         if not _whole((self.seed,), 0):
@@ -110,7 +114,9 @@ class NetworkSpec:
         if inputs is not None and self.widths[0] != inputs:
             raise SpecError(f"values {self.values!r} have {inputs} inputs; got a network of {self.widths[0]}")
         if self.penalty is not None and self.reduction == "none":
-            raise SpecError("a penalty needs one loss to be added to; reduction 'none' leaves many: use sum, mean or batchmean")
+            raise SpecError(
+                "a penalty needs one loss to be added to; reduction 'none' leaves many: use sum, mean or batchmean"
+            )
 
     def _check_formulas(self) -> None:
         for position, activation in enumerate(self.activations, 1):
@@ -145,7 +151,7 @@ class NetworkSpec:
 
     @cached_property
     def id(self) -> str:
-        """`3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7`, with `,bias=10` and `,penalty=0.01+0.1+biases+N` where they apply."""
+        """`3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7`; perhaps `,bias=10` and `,penalty=0.01+0.1+biases+N`."""
         first = self.activations[0]
         alike = all(activation is first or activation == first for activation in self.activations)
         fields = [
@@ -186,7 +192,7 @@ def _plain(name: str) -> Formula:
 
 
 def _whole(numbers: Sequence[int], least: int) -> bool:
-    return all([type(number) is int and number >= least for number in numbers])
+    return all(type(number) is int and number >= least for number in numbers)
 
 
 def _read(text: str) -> NetworkSpec:
@@ -196,11 +202,15 @@ def _read(text: str) -> NetworkSpec:
     widths, activations, loss, reduction, batch_size, dtype, values, seed, *tail = fields
     if dtype not in _LONG:
         raise SpecError(f"field 6 (dtype) must be f64 or f32; got {dtype!r}")
-    width_list = tuple(_number(word, 1, "field 1 (widths)", "whole numbers joined by -, like 3-4-2") for word in widths.split("-"))
+    width_list = tuple(
+        _number(word, 1, "field 1 (widths)", "whole numbers joined by -, like 3-4-2") for word in widths.split("-")
+    )
     layers = max(1, len(width_list) - 1)
     formulas = tuple(Formula.parse(word, ACTIVATIONS, "activation") for word in _BETWEEN_LAYERS.split(activations))
     if len(formulas) not in (1, layers):
-        raise SpecError(f"field 2 (activations) must name one activation, or one for each of {layers} layers; got {len(formulas)}")
+        raise SpecError(
+            f"field 2 (activations) must name one activation, or one for each of {layers} layers; got {len(formulas)}"
+        )
     biases, penalty = _read_tail(tail, layers)
     return NetworkSpec(
         widths=width_list,

@@ -21,8 +21,8 @@ class _Engine(threading.local):
 
     def __init__(self) -> None:
         self.philox = np.random.Philox(key=0)
-        self.state: dict[str, Any] = dict(self.philox.state)
-        self.start: dict[str, Any] = self.state["state"]
+        self.state: Any = self.philox.state
+        self.start: Any = self.state["state"]
 
 
 _ENGINE: Final = _Engine()
@@ -31,8 +31,8 @@ _ENGINE: Final = _Engine()
 def raw_words(text: str, count: int) -> Words:
     """The first `count` 64-bit words of the stream that belongs to `text`, shape (count,).
 
-    The stream is Philox4x64-10 from counter zero, keyed by the first 16 bytes (little endian) of the SHA-256 of `text`: what
-    `numpy.random.Philox(key=key).random_raw(count)` gives.
+    The stream is Philox4x64-10 from counter zero, keyed by the first 16 bytes (little endian) of the SHA-256 of `text`:
+    what `numpy.random.Philox(key=key).random_raw(count)` gives.
     """
     digest = hashlib.sha256(text.encode()).digest()
     key, counter = _ENGINE.start["key"], _ENGINE.start["counter"]
@@ -47,5 +47,5 @@ _HALF: Final = np.uint64(32)
 
 
 def below(words: Words, count: int) -> NDArray[np.int64]:
-    """For each word a whole number in [0, count), even to within count / 2^32: the upper half of the word times count."""
+    """For each word a whole number in [0, count), even to count / 2^32: the upper half of the word, times count."""
     return (((words >> _HALF) * np.uint64(count)) >> _HALF).astype(np.int64)
