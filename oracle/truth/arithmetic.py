@@ -1,0 +1,118 @@
+"""Floating-point arithmetic as the bound sees it: a unit roundoff, and a value paired with its error.
+
+Every quantity of the bound is a pair: a value v, and an e >= |computed - true| for every correct implementation in
+the candidate's dtype. The model of arithmetic is the usual one, fl(x op y) = (x op y)(1 + d) + t with |d| <= u and
+|t| <= eta (flush-to-zero included), so a sum of k products in ANY order, fused or blocked or accumulated more
+precisely, errs by at most gamma_k sum|x y| + k eta, gamma_k = k u / (1 - k u).  Source: Higham, Accuracy and
+Stability of Numerical Algorithms, 2nd ed., sections 2.2, 2.8, 3.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Forms = Literal["accurate", "textbook"]
+Kinks = Literal["sharp", "any"]
+
+SEARCH = 2.0
+"""f, the factor on every search radius. The values at which the bound is evaluated are themselves computed, hence up to
+e from the truth, and the candidate is up to e from it on the other side: whatever either can meet lies within 2e."""
+
+PIVOT = 1 << 40
+"""Lowest-set-bit exponent given to a row of zeros: a zero is a multiple of every power of two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """A value and the error that rounding may have left in it: |computed - true| <= error, entry by entry."""
+
+    value: Array
+    error: Array
+
+    @property
+    def magnitude(self) -> Array:
+        """|value| + error: no correct implementation computes anything larger."""
+        return np.abs(self.value) + self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """The candidate's arithmetic, and what is to be admitted in it.
+
+    unit: u, half the distance from 1 to the next number; smallest: eta, the smallest normal number; largest: beyond
+    it is inf. forms: "accurate" admits formulas accurate in the tail, "textbook" every formula a textbook prints.
+    kinks: "sharp" holds an exactly hit kink to the reference's subgradient, "any" admits every subgradient there.
+    """
+
+    unit: float
+    smallest: float
+    largest: float
+    dtype: str
+    forms: Forms = "accurate"
+    kinks: Kinks = "sharp"
+
+    @classmethod
+    def of(cls, dtype: str, *, forms: Forms = "accurate", kinks: Kinks = "sharp") -> Arithmetic:
+        """The arithmetic of a NumPy dtype by name, "float32" or "float64"."""
+        limits = np.finfo(dtype)
+        return cls(float(limits.eps) / 2, float(limits.smallest_normal), float(limits.max), dtype, forms, kinks)
+
+    def gamma(self, operations: int) -> float:
+        """gamma_k = k u / (1 - k u): the relative error that k roundings can add up to.  Higham 2002, lemma 3.1."""
+        total = operations * self.unit
+        return total / (1.0 - total)
+
+    def parameter_error(self, parameter: float) -> float:
+        """How far a parameter moves when it is rounded to the candidate's dtype: 0 where the dtype holds it exactly."""
+        return abs(parameter) * self.unit if float(np.dtype(self.dtype).type(parameter)) != parameter else 0.0
+
+    def overflow_in_place(self, error: Array, gamma: float, size: Array | float = 0.0) -> None:
+        """Make the error infinite where a correct implementation may overflow on its way, in some order or form.
+
+        error >= gamma times the sum of the magnitudes that went into it, so that error > gamma largest tells that sum's
+        overflow; with gamma = 1, size + error > largest tells that of a single number.
+        """
+        error[size + error > gamma * self.largest] = np.inf
+
+    def meets_kink(self, distance: Array, error: Array) -> Array:
+        """Where the two sides of a kink cannot be told apart, as a mask.
+
+        distance: signed distance of the computed value from the kink; error: the error of that distance. An inexact
+        distance meets the kink within SEARCH times its error, and so does one that flush-to-zero may flush. An exact
+        one meets it only at 0 and is then tested sharply, unless every subgradient is admitted.
+        """
+        size = np.abs(distance)
+        met = (size <= SEARCH * error) & (error > 0.0)
+        met |= (size < self.smallest) & (size > 0.0)
+        if self.kinks == "any":
+            met |= size == 0.0
+        return met
+
+
+def lowest_bit(rows: Array) -> Array:
+    """Per row, the exponent of the largest power of two that divides every entry (PIVOT for a row of zeros)."""
+    mantissa, exponent = np.frexp(rows)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    # whole & -whole is the lowest set bit, a power of two, whose exponent frexp reads off: 2**k = 0.5 * 2**(k+1).
+    position = np.frexp((whole & -whole).astype(np.float64))[1].astype(np.int64) - 1
+    bit = np.where(whole == 0, PIVOT, exponent.astype(np.int64) - 53 + position)
+    result: Array = bit.min(axis=-1, initial=PIVOT)
+    return result
+
+
+def sums_are_exact(bit: Array, size: Array, arithmetic: Arithmetic) -> Array:
+    """Where a sum of multiples of 2^bit, of total size at most `size`, has no rounding in any order.
+
+    Every partial sum is then an integer multiple of 2^bit below 2^bit / u, which the dtype holds exactly, provided that
+    2^bit is itself no subnormal (flush-to-zero).
+    """
+    lowest = np.log2(arithmetic.smallest)
+    held = (bit >= lowest) & (bit < 1000)
+    quantum = np.ldexp(1.0, np.where(held, bit, 0).astype(np.int64))
+    exact: Array = np.where(held, size < quantum / arithmetic.unit, bit >= 1000)
+    return exact

@@ -1,0 +1,165 @@
+"""The rounding bounds of the likelihoods, of probabilities, rates and logits: signature and legend in `loss_terms.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded
+from backproof.truth.loss_terms import (
+    Bounded,
+    Options,
+    class_weights,
+    one_hot,
+    over_samples,
+    positive_or_zero,
+    xlogy,
+)
+from backproof.truth.rowwise_bounds import log_probabilities, probabilities
+from backproof.truth.shapes import logistic
+
+LOGISTIC_CURVATURE = 0.0963
+"""sup |s''|, rounded up: sqrt(3)/18 = 0.09622..."""
+
+
+def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = -(y log p + (1-y) log(1-p)), g = (p - y) / (p (1-p)), at p = a.
+
+    e_g = e [y / ((p - f e) p) + (1-y) / ((1-p - f e)(1-p))] + 4u [y / (p - f e) + (1-y) / (1-p - f e)],  infinite where
+    p - f e or 1 - p - f e is not positive: the quotient is then unbounded, and inf, NaN and PyTorch's clamp are all
+    within rounding.
+    """
+    u, e, p = arithmetic.unit, a.error, a.value
+    low, high = positive_or_zero(p - SEARCH * e), positive_or_zero(1.0 - p - SEARCH * e)
+    blind = (low == 0.0) | (high == 0.0)
+    g = (p - y) / (p * (1.0 - p))
+    rounding = 4.0 * u * (y / low + (1.0 - y) / high)
+    slope_error = y * e / (low * p) + (1.0 - y) * e / (high * (1.0 - p)) + rounding
+    value = -(xlogy(y, p) + xlogy(1.0 - y, 1.0 - p))
+    value_error = y * e / low + (1.0 - y) * e / high + u * (4.0 * np.abs(value) + 2.0 + 2.0 * np.abs(y))
+    return Rounded(value, np.where(blind, np.inf, value_error)), Rounded(g, np.where(blind, np.inf, slope_error))
+
+
+def categorical_cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = -sum_o y log p per sample, g = -y / p at p = a.
+
+    e_g = y e / ((p - f e) p) + 2u y / (p - f e),  infinite where p - f e <= 0.
+    """
+    u, e, p = arithmetic.unit, a.error, a.value
+    low = positive_or_zero(p - SEARCH * e)
+    blind, size = low == 0.0, np.abs(y)
+    entries = Rounded(-xlogy(y, p), np.where(blind, np.inf, size * e / low + 3.0 * u * np.abs(xlogy(y, p))))
+    slope_error = np.where(blind, np.inf, size * e / (low * p) + 2.0 * u * size / low)
+    return over_samples(entries, arithmetic), Rounded(-y / p, slope_error)
+
+
+def nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = -w_y a_y per sample, g = -w_y at the target class and 0 elsewhere, exactly; an ignored target gives 0."""
+    classes = a.value.shape[1]
+    hit = one_hot(y, classes, int(options["ignore_index"])) * class_weights(options, classes)
+    value_error = (hit * (a.error + 2.0 * arithmetic.unit * a.magnitude)).sum(axis=1)
+    return Rounded(-(hit * a.value).sum(axis=1), value_error), Rounded(-hit, np.zeros_like(hit))
+
+
+def kl_div(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = y (log y - a), g = -y, exactly; with log_target C = exp(y) (y - a), g = -exp(y):   e_g = 4u exp(y)."""
+    u = arithmetic.unit
+    if options["log_target"]:
+        t = np.exp(y)
+        entropy, slope_error = t * y, 4.0 * u * t
+    else:
+        t, entropy, slope_error = y, xlogy(y, y), np.zeros_like(y)
+    rounding = 6.0 * u * (np.abs(entropy) + np.abs(t) * a.magnitude) + slope_error * (np.abs(y) + a.magnitude)
+    return Rounded(entropy - t * a.value, np.abs(t) * a.error + rounding), Rounded(-t, slope_error)
+
+
+def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a) expm1(f e) + 4u(exp(a) + |y|).
+
+    Otherwise C = a - y log q, g = 1 - y / q, q = a + eps:   e_g = y e / ((q - f e) q) + 4u(1 + y / (q - f e)).
+    `full` adds Stirling's y log y - y + 1/2 log(2 pi y) where y > 1: a constant of the data.
+    """
+    u, e, v = arithmetic.unit, a.error, a.value
+    constant, constant_error = np.zeros_like(v), np.zeros_like(v)
+    if options["full"]:
+        t = np.where(y > 1.0, y, 1.0)
+        constant = np.where(y > 1.0, t * np.log(t) - t + 0.5 * np.log(2.0 * np.pi * t), 0.0)
+        constant_error = np.where(y > 1.0, 6.0 * u * (t * np.log(t) + t + 2.0), 0.0)
+    if options["log_input"]:
+        rate = np.exp(v)
+        grown = rate * np.expm1(SEARCH * e)
+        slope_error = grown + 4.0 * u * (rate + np.abs(y))
+        value_error = grown + np.abs(y) * e + 4.0 * u * (rate + np.abs(y) * a.magnitude)
+        value, g, blind = rate - y * v, rate - y, rate + grown > arithmetic.largest
+    else:
+        q = v + float(options["eps"])
+        low = positive_or_zero(q - SEARCH * e)
+        slope_error = y * e / (low * q) + 4.0 * u * (1.0 + y / low)
+        value_error = e + y * e / low + 4.0 * u * (np.abs(v) + np.abs(xlogy(y, q)) + y)
+        value, g, blind = v - xlogy(y, q), 1.0 - y / q, low == 0.0
+    value_error += constant_error + 2.0 * u * np.abs(constant)
+    return (
+        Rounded(value + constant, np.where(blind, np.inf, value_error)),
+        Rounded(g, np.where(blind, np.inf, slope_error)),
+    )
+
+
+def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arithmetic) -> Bounded:
+    """C = P softplus(-a) + Q softplus(a), g = Q s(a) - P s(-a): every loss that is built on log s.
+
+    e_g = (|P| + |Q|)(min((s' + .0963 f e) e, 1) + 7u): forms that write s(a) - y or 1 - s(a) cancel, so that the error
+    is one of numbers near 1.   e_C = (|g| + (|P| + |Q|) min(f e / 4, 1)) e + 5u (|P| + |Q|) max(1, |a|); the textbook's
+    log(1 - s(a)) loses 2u exp(|a|).
+    """
+    u, e = arithmetic.unit, a.error
+    s, other = logistic(a.value), logistic(-a.value)
+    weight = np.abs(positive) + np.abs(negative)
+    g = negative * s - positive * other
+    slope_error = weight * (np.fmin((s * other + LOGISTIC_CURVATURE * SEARCH * e) * e, 1.0) + 7.0 * u)
+    shared = np.log1p(np.exp(-np.abs(a.value)))
+    value = positive * (np.maximum(-a.value, 0.0) + shared) + negative * (np.maximum(a.value, 0.0) + shared)
+    value_error = (np.abs(g) + weight * np.fmin(0.25 * SEARCH * e, 1.0)) * e
+    value_error += 5.0 * u * weight * np.maximum(1.0, np.abs(a.value))
+    if arithmetic.forms == "textbook":
+        value_error += 2.0 * u * weight * np.exp(np.minimum(np.abs(a.value) + e, 700.0))
+    return Rounded(value, value_error), Rounded(g, slope_error)
+
+
+def bce_with_logits(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = -(p y log s(a) + (1-y) log s(-a)), p = pos_weight or 1: `log_logistic` with P = p y, Q = 1 - y."""
+    weight = options.get("pos_weight")
+    positive = y if weight is None else y * np.asarray(weight, dtype=np.float64)
+    return log_logistic(a, positive, 1.0 - y, arithmetic)
+
+
+def soft_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = log(1 + exp(-y a)), y = +-1: `log_logistic` with P = [y = 1], Q = [y = -1]."""
+    return log_logistic(a, np.maximum(y, 0.0), np.maximum(-y, 0.0), arithmetic)
+
+
+def multilabel_soft_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = -(1/K) sum_k w_k [y log s(a) + (1-y) log s(-a)] per sample: `log_logistic`, weights w_k / K, and 2u more."""
+    scale = class_weights(options, a.value.shape[1]) / a.value.shape[1]
+    losses, gradient = log_logistic(a, scale * y, scale * (1.0 - y), arithmetic)
+    slope_error = gradient.error + 2.0 * arithmetic.unit * gradient.magnitude
+    return over_samples(losses, arithmetic), Rounded(gradient.value, slope_error)
+
+
+def cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
+    """C = -sum_k w_k q_k log p_k per sample, p = softmax(a), q = (1 - smoothing) target + smoothing / K.
+
+    g = B p - w q, B = sum_k w_k q_k:   e_g = B e_p + 4u|g| + 3u(B p + w q) + gamma_{K+4} B (p + e_p).   The last term
+    stands for the sum B, and vanishes for a plain class index, where B = 1.   e_C = sum w q e_logp + gamma_{K+4} C.
+    """
+    u, classes = arithmetic.unit, a.value.shape[1]
+    p, logp = probabilities(a, arithmetic), log_probabilities(a, arithmetic)
+    smoothing, indexed = float(options["label_smoothing"]), y.ndim == 1
+    target = one_hot(y, classes, int(options["ignore_index"])) if indexed else y
+    counted = target.sum(axis=1, keepdims=True) > 0.0 if indexed else np.ones((len(y), 1), dtype=bool)
+    smoothed = (1.0 - smoothing) * target + np.where(counted, smoothing / classes, 0.0)
+    share = class_weights(options, classes) * smoothed
+    total = share.sum(axis=1, keepdims=True)
+    g = total * p.value - share
+    error = total * p.error + 4.0 * u * np.abs(g) + 3.0 * u * (total * p.value + share)
+    if not indexed or smoothing or options.get("weight") is not None:
+        error += arithmetic.gamma(classes + 4) * total * (p.value + p.error)
+    return over_samples(Rounded(-share * logp.value, share * logp.error), arithmetic), Rounded(g, error)

@@ -1,0 +1,335 @@
+"""The chained bound: how far rounding alone may move each number that backpropagation computes.
+
+The error is followed through the forward pass and back, equation by equation, each equation as one short function
+below:
+
+    BP0  preactivation, activation     e_z, e_a, and e_phi' of the slope that BP1 and BP2 will use
+         output_gradient               e_g of g = dC/da, from `loss_bounds.py` and the reduction's scale c
+    BP1  pull_back (of the output)     e_delta from e_g and e_phi'
+    BP2  upstream, pull_back           e_s of s = delta W, then e_delta again
+    BP3  bias_gradient                 e_db
+    BP4  weight_gradient               e_dW
+
+It is an a priori componentwise bound: it depends on the case alone, never on what a candidate computed, and it holds
+for any order of summation, fused multiply-add, blocking, loops over samples, accumulation in higher precision and
+flush-to-zero. It does not hold for products in reduced precision (TF32, bfloat16) or for Strassen-like products.
+
+First-order terms come from the equations, second-order terms from taking every magnitude at |v| + e and every slope's
+supremum within SEARCH times the error. Products of |W| grow with depth where true errors do not, so on deep or wide
+networks the bound is sound and says little; the comparison then answers `undecided`. Sources: Higham 2002, chapters 3
+and 5; the allowances of each activation stand in `allowances.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from backproof.cases import Case, Formula, Gradients
+from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Forms, Kinks, Rounded, lowest_bit, sums_are_exact
+from backproof.truth.curves import CURVES, Curve
+from backproof.truth.divisors import divisor
+from backproof.truth.loss_bounds import LOSS_BOUNDS
+from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS
+from backproof.truth.shapes import Options
+
+Against = Literal["reference", "truth"]
+
+SLACK = 1.0 + 2.0**-20
+"""The bound is itself computed in float64, on values that are; a relative 2^-20 is a billion times what that costs, and
+also covers the float64 reference's own error where the candidate computes in float32 (2^-29 of the candidate's)."""
+
+
+def bound(
+    case: Case,
+    *,
+    forms: Forms = "accurate",
+    kinks: Kinks = "sharp",
+    against: Against = "reference",
+    dtype: str | None = None,
+) -> Gradients:
+    """Per entry, the largest difference that rounding alone can explain, as float64 arrays (infinite: any difference).
+
+    against "truth": between a correct implementation in `dtype` (the case's, unless given) and the true value of the
+    case's numbers. against "reference": between it and a float64 reference. A float64 candidate and its reference
+    each err by the bound, so it is doubled; a float32 candidate's own error is 2^29 times the reference's, which
+    SLACK covers.
+    """
+    arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
+    with np.errstate(all="ignore"):
+        layers = forward(case, arithmetic)
+        errors = backward(case, layers, arithmetic)
+        doubled = 2.0 if against == "reference" and arithmetic.dtype == "float64" else 1.0
+        return _finished(errors, doubled * SLACK)
+
+
+class Jacobian(Protocol):
+    """What a layer's activation does to an error signal on its way back."""
+
+    def pull_back(self, s: Rounded) -> Rounded:
+        """delta = dC/dz from s = dC/da."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of the forward pass with its errors: inputs (N, I), z and outputs (N, O), |W| (O, I)."""
+
+    weight: Array
+    inputs: Rounded
+    z: Rounded
+    outputs: Rounded
+    jacobian: Jacobian
+
+    @property
+    def size(self) -> Array:
+        """|W|."""
+        return np.abs(self.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class ElementwiseSlope:
+    """phi'(z) of an elementwise activation, with its error."""
+
+    slope: Rounded
+    arithmetic: Arithmetic
+
+    def pull_back(self, s: Rounded) -> Rounded:
+        """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + h e_phi', then + 2u(|delta| + e_delta) + eta.
+
+        h = |s| + e_s.  No rounding where delta is exactly 0.
+        """
+        phi_prime = np.abs(self.slope.value)
+        error = s.error * phi_prime + s.magnitude * self.slope.error
+        delta = s.value * self.slope.value
+        error += 2.0 * self.arithmetic.unit * (np.abs(delta) + error)
+        error += self.arithmetic.smallest * (error > 0.0)
+        self.arithmetic.overflow_in_place(error, 1.0, np.abs(delta))
+        return Rounded(delta, error)
+
+
+def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
+    """BP0 through all layers."""
+    layers: list[Layer] = []
+    x = case.x.astype(np.float64)
+    outputs = Rounded(x, np.zeros_like(x))
+    for parameter, offset, formula in zip(case.weights, case.biases, case.spec.activations, strict=True):
+        inputs, weight = outputs, parameter.astype(np.float64)
+        z = preactivation(inputs, weight, None if offset is None else offset.astype(np.float64), arithmetic)
+        outputs, jacobian = activation(z, formula, arithmetic)
+        layers.append(Layer(weight, inputs, z, outputs, jacobian))
+    return layers
+
+
+def backward(case: Case, layers: list[Layer], arithmetic: Arithmetic) -> Gradients:
+    """BP1 to BP4 through all layers: the errors, in the shape of the gradients."""
+    loss_error, s = output_gradient(case, layers[-1].outputs, arithmetic)
+    weights, biases, deltas = [], [], []
+    for layer, weight, bias in zip(reversed(layers), reversed(case.weights), reversed(case.biases), strict=True):
+        delta = layer.jacobian.pull_back(s)
+        deltas.append(delta.error)
+        weights.append(weight_gradient(layer.inputs, delta, arithmetic) + penalty_gradient(case, weight, arithmetic))
+        biases.append(
+            None
+            if bias is None
+            else bias_gradient(delta, arithmetic) + penalty_gradient(case, bias, arithmetic, is_bias=True)
+        )
+        s = upstream(delta, layer, arithmetic)
+    return Gradients(loss_error, tuple(weights[::-1]), tuple(biases[::-1]), s.error, tuple(deltas[::-1]))
+
+
+def preactivation(inputs: Rounded, weight: Array, bias: Array | None, arithmetic: Arithmetic) -> Rounded:
+    """BP0, z = a W^T + b, with A = |a| + e_a:
+
+    e_z = (e_a + gamma_{I+1} A) |W|^T + gamma_{I+1} |b| + (I + 1 + sum |W|) eta [Q > 0],   Q = A |W|^T + |b|.
+
+    The last term is underflow: of I products and of flushed operands times W. There is no rounding at all where e_a =
+    0 and all products and b are multiples of one power of two that is not small against Q u (`sums_are_exact`): a
+    kink is then tested sharply.
+    """
+    size = np.abs(weight)
+    gamma = arithmetic.gamma(weight.shape[1] + 1)
+    z = inputs.value @ weight.T
+    error = (inputs.error + gamma * inputs.magnitude) @ size.T
+    if bias is not None:
+        z += bias
+        error += gamma * np.abs(bias)
+    clean = ~inputs.error.any(axis=1)
+    exact = (
+        _exact_products(inputs.value, weight, bias, error / gamma, arithmetic) & clean[:, None] if clean.any() else None
+    )
+    error += (error > 0.0) * (arithmetic.smallest * (weight.shape[1] + 1.0 + size.sum(axis=1)))
+    arithmetic.overflow_in_place(error, gamma)
+    if exact is not None:
+        error[exact] = 0.0
+    return Rounded(z, error)
+
+
+def _exact_products(a: Array, weight: Array, bias: Array | None, size: Array, arithmetic: Arithmetic) -> Array:
+    bit = lowest_bit(a)[:, None] + lowest_bit(weight)[None, :]
+    if bias is not None:
+        bit = np.minimum(bit, lowest_bit(bias[:, None])[None, :])
+    return sums_are_exact(bit, size, arithmetic)
+
+
+def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Rounded, Jacobian]:
+    """BP0, a = phi(z), and the slope for the way back. With r = f e_z and J, V the jumps of phi' and phi within reach:
+
+    M = sup |phi''| within r;   S, S' the allowances of the formula for phi and phi'
+    e_phi' = min(M e_z, osc phi') + J + u S' + eta;   e_a = min((|phi'| + M r + J) e_z, osc phi) + V + u S + eta
+    """
+    if formula.name in ROWWISE_BOUNDS:
+        return ROWWISE_BOUNDS[formula.name](z, arithmetic)
+    curve, options = CURVES[formula.name], formula.options
+    reach = SEARCH * z.error
+    value, slope = curve.value(z.value, options), curve.slope(z.value, options)
+    slope_jump, value_jump = jumps(z, curve, options, arithmetic)
+    lowest, highest = curve.slope_range(options)
+    least, most = curve.value_range(options)
+    bend = curve.curvature_within(z.value, reach, options)
+    slope_error = np.fmin(bend * z.error, highest - lowest) + slope_jump
+    value_error = np.fmin((np.abs(slope) + bend * reach + slope_jump) * z.error, most - least) + value_jump
+    allowance = curve.accurate if arithmetic.forms == "accurate" else curve.textbook
+    slope_units, value_units = allowance.slope(z.value, reach, options), allowance.value(z.value, reach, options)
+    slope_error += arithmetic.unit * slope_units
+    value_error += arithmetic.unit * value_units
+    if not curve.exact:
+        floor = arithmetic.smallest * np.fmax(1.0, np.abs(z.value))
+        slope_error += floor * (slope_units > 0.0)
+        value_error += floor * (value_units > 0.0)
+    arithmetic.overflow_in_place(value_error, 1.0, np.abs(value))
+    return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), arithmetic)
+
+
+def jumps(z: Rounded, curve: Curve, options: Options, arithmetic: Arithmetic) -> tuple[Array, Array]:
+    """J and V: the jumps of phi' and of phi at the kinks that z may be on either side of, summed.
+
+    To them comes the width of the set that counts as the truth, where the definition itself leaves one.
+    """
+    slope_jump, value_jump = np.zeros_like(z.value), np.zeros_like(z.value)
+    for kink in curve.kinks(options):
+        distance, error = z.value - kink.position, z.error + 0.5 * arithmetic.unit * kink.radius_units
+        met = arithmetic.meets_kink(distance, error)
+        slope_jump += met * kink.slope_jump
+        # At an exact tie phi itself has one value, whatever subgradient is admitted for phi'.
+        value_jump += (met & ((error > 0.0) | (distance != 0.0))) * kink.value_jump
+    if curve.ambiguity is not None:
+        value_width, slope_width = curve.ambiguity(z.value, SEARCH * z.error, options)
+        slope_jump += slope_width
+        value_jump += value_width
+    return slope_jump, value_jump
+
+
+def output_gradient(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Array, Rounded]:
+    """The error of the loss, and g = dC/da^L: the loss' own gradient times the reduction's scale c, or the upstream.
+
+    Scaling errs by 3u: 1/N is rounded, the product is, and the sum may be scaled in two steps. A weighted mean's
+    divisor is itself a sum.
+    """
+    spec = case.spec
+    losses, gradient = LOSS_BOUNDS[spec.loss.name](outputs, _widened(case.y), case.loss_options, arithmetic)
+    if spec.reduction == "none":
+        scale = np.asarray(case.upstream, dtype=np.float64)
+        scale = scale if scale.ndim == 2 else scale[:, None]
+        loss_error = losses.error + arithmetic.smallest * (losses.error > 0.0)
+    else:
+        scale = np.asarray(1.0 / divisor(case))
+        entries = losses.value.size
+        total = np.abs(scale) * (losses.error.sum() + arithmetic.gamma(entries + 4) * losses.magnitude.sum())
+        loss_error = total + penalty_value_error(case, float(np.abs(scale) * losses.magnitude.sum()), arithmetic)
+        loss_error = np.asarray(loss_error + arithmetic.smallest * (loss_error > 0.0))
+    loss_error = np.where(np.abs(losses.value).sum() + losses.error.sum() > arithmetic.largest, np.inf, loss_error)
+    if spec.reduction == "sum":
+        return loss_error, gradient
+    roundings = 3 + (len(case.y) if spec.reduction == "mean" and case.loss_arrays.get("weight") is not None else 0)
+    error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
+    error += arithmetic.smallest * (error > 0.0)
+    arithmetic.overflow_in_place(error, 1.0, np.abs(gradient.value))
+    return loss_error, Rounded(scale * gradient.value, error)
+
+
+def _widened(y: Array) -> Array:
+    return y.astype(np.float64) if y.dtype.kind == "f" else y
+
+
+def upstream(delta: Rounded, layer: Layer, arithmetic: Arithmetic) -> Rounded:
+    """BP2's first half, s = delta W:
+
+    e_s = (e_delta + gamma_{O+1} D) |W| + (O + sum |W|) eta [> 0],   D = |delta| + e_delta.
+    """
+    size = layer.size
+    gamma = arithmetic.gamma(size.shape[0] + 1)
+    error = (delta.error + gamma * delta.magnitude) @ size
+    error += (error > 0.0) * (arithmetic.smallest * (size.shape[0] + size.sum(axis=0)))
+    arithmetic.overflow_in_place(error, gamma)
+    return Rounded(delta.value @ layer.weight, error)
+
+
+def bias_gradient(delta: Rounded, arithmetic: Arithmetic) -> Array:
+    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D) + N eta [> 0]."""
+    batch = delta.value.shape[0]
+    gamma = arithmetic.gamma(batch + 1)
+    error: Array = (delta.error + gamma * delta.magnitude).sum(axis=0)
+    error += arithmetic.smallest * batch * (error > 0.0)
+    arithmetic.overflow_in_place(error, gamma)
+    return error
+
+
+def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Array:
+    """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_{N+1} D)^T A + |delta|^T e_a + (N + sum A + sum D) eta [> 0]."""
+    batch = delta.value.shape[0]
+    gamma, reach = arithmetic.gamma(batch + 1), inputs.magnitude
+    error: Array = (delta.error + gamma * delta.magnitude).T @ reach
+    error += np.abs(delta.value).T @ inputs.error
+    flushed = batch + reach.sum(axis=0)[None, :] + delta.magnitude.sum(axis=0)[:, None]
+    error += arithmetic.smallest * flushed * (error > 0.0)
+    arithmetic.overflow_in_place(error, gamma)
+    return error
+
+
+def penalty_gradient(case: Case, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool = False) -> Array | float:
+    """What the penalty's gradient P = (l1 sign(w) + l2 w) / n adds to the error: 6u|P| + eta.
+
+    These are its own roundings (parameters, products, quotient, sum); the gradient's bound has room for the rounding of
+    gradient + P. Where all subgradients are admitted, |w| at w = 0 adds l1 / n.
+    """
+    penalty = case.spec.penalty
+    if penalty is None or (is_bias and not penalty.on_biases):
+        return 0.0
+    w = parameter.astype(np.float64)
+    n = case.spec.batch_size if penalty.divided_by == "N" else 1
+    size = (penalty.l1 * np.abs(np.sign(w)) + penalty.l2 * np.abs(w)) / n
+    error: Array = 6.0 * arithmetic.unit * size + arithmetic.smallest * (size > 0.0)
+    if arithmetic.kinks == "any":
+        error += (w == 0.0) * penalty.l1 / n
+    return error
+
+
+def penalty_value_error(case: Case, loss_size: float, arithmetic: Arithmetic) -> float:
+    """What adding the penalty's value to the loss adds: gamma_{k+8} of a sum of k terms, and the last addition."""
+    penalty = case.spec.penalty
+    if penalty is None:
+        return 0.0
+    parameters = [*case.weights, *(b for b in case.biases if b is not None and penalty.on_biases)]
+    flat = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
+    value = float(penalty.l1 * np.abs(flat).sum() + 0.5 * penalty.l2 * (flat * flat).sum())
+    value /= case.spec.batch_size if penalty.divided_by == "N" else 1
+    return arithmetic.gamma(flat.size + 8) * value + 2.0 * arithmetic.unit * (value + loss_size)
+
+
+def _finished(errors: Gradients, factor: float) -> Gradients:
+    """Every error times the factor; what is not a number is no bound, hence infinite."""
+
+    def finished(error: Array) -> Array:
+        scaled = np.asarray(error) * factor
+        return np.where(np.isnan(scaled), np.inf, scaled)
+
+    return Gradients(
+        finished(errors.loss),
+        tuple(finished(e) for e in errors.weights),
+        tuple(None if e is None else finished(e) for e in errors.biases),
+        None if errors.inputs is None else finished(errors.inputs),
+        None if errors.deltas is None else tuple(finished(e) for e in errors.deltas),
+    )

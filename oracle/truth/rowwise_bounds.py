@@ -1,0 +1,118 @@
+"""The rounding bound of the row-wise activations: softmax, softmin, log_softmax.
+
+A row of K preactivations z with errors e_z, E = max e_z, m = max z. Moving every z by at most E moves no exp(z_i -
+z_j) by more than a factor exp(2E), so  |p~ - p| <= p expm1(2E);  the arithmetic adds a relative error of (K + 8) u
+for the sum and the quotient, 2|z - m| u for the rounded argument z - m and |m| u for forms that never subtract m or
+subtract a rounded log-sum-exp.  log-sum-exp itself moves by at most E (it is 1-Lipschitz in the maximum norm).  The
+Jacobian product is p * (s - sum p s) for softmax and s - p sum s for log_softmax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from backproof.truth.arithmetic import SEARCH, Arithmetic, Rounded
+
+
+def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
+    """softmax(z) per row, shape (N, K).
+
+    e_p = min(1, p [expm1(2 f E) + (1 + 2 f E) u (K + 8 + 2|z - m| + |m|)]) + eta.
+    """
+    top = z.value.max(axis=1, keepdims=True)
+    below = z.value - top
+    p = np.exp(below)
+    p /= p.sum(axis=1, keepdims=True)
+    if p.shape[1] == 1:
+        # exp(z - z) / exp(z - z), or exp(z) / exp(z): the one class has probability 1 in every correct form.
+        return Rounded(p, np.zeros_like(p))
+    spread = 2.0 * SEARCH * z.error.max(axis=1, keepdims=True)
+    units = arithmetic.unit * (p.shape[1] + 8.0 + 2.0 * np.abs(below) + np.abs(top))
+    moved = np.expm1(np.minimum(spread, 700.0)) + (1.0 + spread) * units
+    return Rounded(p, np.fmin(1.0, p * moved) + arithmetic.smallest)
+
+
+def log_probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
+    """log_softmax(z) = z - logsumexp(z) per row.
+
+    e = e_z + E + u (K + 8 + 2|z - m| + |m| + log K + 2|log p|).
+    """
+    top = z.value.max(axis=1, keepdims=True)
+    below = z.value - top
+    classes = below.shape[1]
+    logp = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    units = classes + 8.0 + 2.0 * np.abs(below) + np.abs(top) + np.log(classes) + 2.0 * np.abs(logp)
+    error = z.error + z.error.max(axis=1, keepdims=True) + arithmetic.unit * units + arithmetic.smallest
+    return Rounded(logp, error)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftmaxJacobian:
+    """delta = sign * p (s - t), t = sum p s, at a row's probabilities; sign is -1 for softmin."""
+
+    p: Rounded
+    sign: float
+    arithmetic: Arithmetic
+
+    def pull_back(self, s: Rounded) -> Rounded:
+        """BP1 and BP2 through softmax.
+
+        e_t = sum[(p + e_p) e_s + e_p |s| + gamma_{K+1} (p + e_p) h],  H = h + |t| + e_t,
+        e_delta = p (e_s + e_t) + e_p H + 3u (p + e_p) H, with h = |s| + e_s. One class: p = 1, s - s = 0, exactly.
+        """
+        p, h = self.p, s.magnitude
+        if p.value.shape[1] == 1:
+            return Rounded(np.zeros_like(p.value), np.where(np.isfinite(h), 0.0, np.inf))
+        largest = p.value + p.error
+        t = (p.value * s.value).sum(axis=1, keepdims=True)
+        gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
+        e_t = (largest * s.error + p.error * np.abs(s.value) + gamma * largest * h).sum(axis=1, keepdims=True)
+        reach = h + np.abs(t) + e_t
+        error = p.value * (s.error + e_t) + p.error * reach + 3.0 * self.arithmetic.unit * largest * reach
+        return Rounded(self.sign * p.value * (s.value - t), error)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSoftmaxJacobian:
+    """delta = s - p sum(s)."""
+
+    p: Rounded
+    arithmetic: Arithmetic
+
+    def pull_back(self, s: Rounded) -> Rounded:
+        """BP1 and BP2 through log_softmax, S = sum s.
+
+        e_S = sum e_s + gamma_{K+1} sum h;  e_delta = e_s + p e_S + e_p (|S| + e_S) + 3u (h + (p + e_p)(|S| + e_S)).
+        """
+        p, h = self.p, s.magnitude
+        total = s.value.sum(axis=1, keepdims=True)
+        gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
+        e_total = s.error.sum(axis=1, keepdims=True) + gamma * h.sum(axis=1, keepdims=True)
+        reach = np.abs(total) + e_total
+        error = s.error + p.value * e_total + p.error * reach
+        error += 3.0 * self.arithmetic.unit * (h + (p.value + p.error) * reach)
+        return Rounded(s.value - p.value * total, error)
+
+
+def softmax(z: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, SoftmaxJacobian]:
+    """softmax and its Jacobian product at z."""
+    p = probabilities(z, arithmetic)
+    return p, SoftmaxJacobian(p, 1.0, arithmetic)
+
+
+def softmin(z: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, SoftmaxJacobian]:
+    """softmin(z) = softmax(-z); the negation is exact."""
+    p = probabilities(Rounded(-z.value, z.error), arithmetic)
+    return p, SoftmaxJacobian(p, -1.0, arithmetic)
+
+
+def log_softmax(z: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, LogSoftmaxJacobian]:
+    """log_softmax and its Jacobian product at z."""
+    return log_probabilities(z, arithmetic), LogSoftmaxJacobian(probabilities(z, arithmetic), arithmetic)
+
+
+RowwiseBound = Callable[[Rounded, Arithmetic], tuple[Rounded, SoftmaxJacobian | LogSoftmaxJacobian]]
+ROWWISE_BOUNDS: dict[str, RowwiseBound] = {"softmax": softmax, "softmin": softmin, "log_softmax": log_softmax}
