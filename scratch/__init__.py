@@ -1,0 +1,21 @@
+"""Handwritten backpropagation in NumPy: the network that Backproof proves first, and a reader's example of the four equations."""
+
+from backproof.scratch.activations import ACTIVATIONS
+from backproof.scratch.backprop import Backprop, Layer, LossAndGradients
+from backproof.scratch.losses import LOSSES
+from backproof.scratch.network import Network
+from backproof.scratch.optimizers import SGD
+from backproof.scratch.penalties import Penalty
+from backproof.scratch.requirements import RequirementError
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "SGD",
+    "Backprop",
+    "Layer",
+    "LossAndGradients",
+    "Network",
+    "Penalty",
+    "RequirementError",
+]

@@ -1,0 +1,198 @@
+"""Losses on probabilities, log-probabilities and logits of classes; targets are class indices, labels or distributions.
+
+With `p = softmax(a)` or `p = s(a)`; [..] is 1 where it holds, else 0. `w` are class weights, 1 unless given. Losses on logits never form
+the logarithm of a rounded probability.
+"""
+# mypy: disable-error-code="no-any-return"  # what NumPy's own types say of a ufunc on an array of any dtype
+# ruff: noqa: ARG002, D102 -- every record has the methods of Loss, described there; the formulas stand in its own docstring
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from backproof.scratch.activations import LOG_PROBABILITIES, PROBABILITIES, log1p_exp, log_softmax, sigmoid, softmax
+from backproof.scratch.arrays import Array
+from backproof.scratch.objective import CLASS_WEIGHTS, SAMPLES, Loss
+from backproof.scratch.requirements import require_option
+
+LOGITS = "logits"
+
+
+@dataclass(frozen=True)
+class Bce(Loss):
+    """-(y log a + (1 - y) log(1 - a)) on probabilities a, with the derivative (a - y) / (a (1 - a)).
+
+    At a = 0 or 1 exactly, where these are infinite, PyTorch's stand-ins: -100 for the logarithm, 1e-12 for a (1 - a).
+    """
+
+    targets = "unit"
+    expects = PROBABILITIES
+
+    def value(self, a: Array, y: Array) -> Array:
+        log_a = np.log(a, out=np.full_like(a, -100), where=a > 0)
+        log_rest = np.log1p(-a, out=np.full_like(a, -100), where=a < 1)
+        return -(y * log_a + (1 - y) * log_rest)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        variance = a * (1 - a)
+        return (a - y) / np.where(variance < np.finfo(a.dtype).tiny, 1e-12, variance)
+
+
+@dataclass(frozen=True, eq=False)
+class BceWithLogits(Loss):
+    """w y log(1 + e^-a) + (1 - y) log(1 + e^a) with w = pos_weight (O,), and the derivative (1 - y) s(a) - w y s(-a).
+
+    This is bce behind a sigmoid; for w = 1 the derivative is s(a) - y.
+    """
+
+    targets = "unit"
+    expects = LOGITS
+    arrays = MappingProxyType({"pos_weight": "O"})
+    pos_weight: Array | None = None
+
+    def value(self, a: Array, y: Array) -> Array:
+        return self._positive(y) * log1p_exp(-a) + (1 - y) * log1p_exp(a)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return (1 - y) * sigmoid(a) - self._positive(y) * sigmoid(-a)
+
+    def _positive(self, y: Array) -> Array:
+        return y if self.pos_weight is None else y * self.pos_weight
+
+
+class ClassIndexLoss(Loss):
+    """A loss on class indices y (N,) with class weights (O,), where the target `ignore_index` does not count.
+
+    `mean` divides by the sum of the weights of the targets that count. If none does, that is 0/0 = NaN, as in PyTorch, and the
+    gradient is 0.
+    """
+
+    targets = "class"
+    per_sample = True
+    mean_divides_by = CLASS_WEIGHTS
+    arrays = MappingProxyType({"weight": "O"})
+    weight: Array | None
+    ignore_index: int
+
+    def counted(self, y: Array) -> Array | None:
+        return y != self.ignore_index
+
+    def mean_divisor(self, a: Array, y: Array) -> float:
+        classes = y[y != self.ignore_index]
+        return float(len(classes) if self.weight is None else self.weight[classes].sum())
+
+    def one_hot(self, a: Array, y: Array) -> Array:
+        """w_y [o = y], (N, O); a row of zeros where y is ignored."""
+        rows = np.flatnonzero(y != self.ignore_index)
+        classes = y[rows]
+        masses = np.zeros_like(a)
+        masses[rows, classes] = 1 if self.weight is None else self.weight[classes]
+        return masses
+
+
+@dataclass(frozen=True, eq=False)
+class CrossEntropy(ClassIndexLoss):
+    """-sum_o q_o log p_o with p = softmax(a), and the derivative p_o (sum_k q_k) - q_o; p - q where q sums to 1.
+
+    y of class indices (N,):  q_o = (1 - label_smoothing) w_y [o = y] + label_smoothing w_o / O, and 0 where y is ignored.
+    y of distributions (N, O):  q_o = w_o ((1 - label_smoothing) y_o + label_smoothing / O); `mean` divides by N.
+    """
+
+    expects = LOGITS
+    weight: Array | None = None
+    ignore_index: int = -100
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        smoothing = self.label_smoothing
+        require_option(0 <= smoothing <= 1, "cross_entropy", "label_smoothing", smoothing, "from 0 to 1")
+
+    def target_kind(self, y: Array) -> str:
+        return "class" if y.ndim == 1 else "distribution"
+
+    def counted(self, y: Array) -> Array | None:
+        return super().counted(y) if y.ndim == 1 else None
+
+    def mean_divisor(self, a: Array, y: Array) -> float:
+        return super().mean_divisor(a, y) if y.ndim == 1 else float(len(y))
+
+    def value(self, a: Array, y: Array) -> Array:
+        q = self._masses(a, y)
+        return -np.multiply(q, log_softmax(a), out=np.zeros_like(a), where=q != 0).sum(axis=1)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        q = self._masses(a, y)
+        return softmax(a) * q.sum(axis=1, keepdims=True) - q
+
+    def _masses(self, a: Array, y: Array) -> Array:
+        """q (N, O)."""
+        kept, spread = 1 - self.label_smoothing, self.label_smoothing / a.shape[1]
+        weight = 1 if self.weight is None else self.weight
+        if y.ndim == 2:
+            return y if kept == 1 and self.weight is None else (kept * y + spread) * weight
+        one_hot = self.one_hot(a, y)
+        if kept == 1:
+            return one_hot
+        counted = (y != self.ignore_index).astype(a.dtype)[:, None]
+        return kept * one_hot + counted * (spread * weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Nll(ClassIndexLoss):
+    """-w_y a_y for log-probabilities a, with the derivative -w_y [o = y]; 0 where y is ignored."""
+
+    expects = LOG_PROBABILITIES
+    weight: Array | None = None
+    ignore_index: int = -100
+
+    def value(self, a: Array, y: Array) -> Array:
+        one_hot = self.one_hot(a, y)
+        return -np.multiply(one_hot, a, out=np.zeros_like(a), where=one_hot != 0).sum(axis=1)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return -self.one_hot(a, y)
+
+
+@dataclass(frozen=True)
+class CategoricalCrossEntropy(Loss):
+    """-sum_o y_o log a_o per sample, (N,), on probabilities a, with the derivative -y_o / a_o; entries with y_o = 0 count as 0.
+
+    Behind softmax, delta = a - y, as for cross_entropy on logits; the quotient loses that where a_o underflows.
+    """
+
+    targets = "distribution"
+    expects = PROBABILITIES
+    per_sample = True
+    mean_divides_by = SAMPLES
+
+    @np.errstate(divide="ignore")
+    def value(self, a: Array, y: Array) -> Array:
+        logarithms = np.log(a, out=np.zeros_like(a), where=y > 0)
+        return -(y * logarithms).sum(axis=1)
+
+    @np.errstate(divide="ignore", over="ignore")
+    def gradient(self, a: Array, y: Array) -> Array:
+        return -np.divide(y, a, out=np.zeros_like(a), where=y > 0)
+
+
+@dataclass(frozen=True)
+class KlDiv(Loss):
+    """y (log y - a) for log-probabilities a, 0 where y = 0, with the derivative -y.
+
+    log_target: y holds the logarithms themselves, e^y (y - a), with the derivative -e^y.
+    """
+
+    expects = LOG_PROBABILITIES
+    log_target: bool = False
+
+    def target_kind(self, y: Array) -> str:
+        return "log_distribution" if self.log_target else "distribution"
+
+    def value(self, a: Array, y: Array) -> Array:
+        if self.log_target:
+            return np.exp(y) * (y - a)
+        return y * np.log(y, out=np.zeros_like(y), where=y > 0) - y * a
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return -np.exp(y) if self.log_target else -y

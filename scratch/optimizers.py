@@ -1,0 +1,70 @@
+"""Stochastic gradient descent, with everything torch.optim.SGD has."""
+
+from backproof.scratch.arrays import Array
+from backproof.scratch.backprop import LossAndGradients
+from backproof.scratch.network import Network
+from backproof.scratch.requirements import RequirementError, require_option
+
+
+class SGD:
+    """w <- w - learning_rate d for every weight and bias w of a network, with
+
+        g = dC/dw (-dC/dw to maximize) + weight_decay w
+        v = g at the first step, then momentum v + (1 - dampening) g
+        d = g without momentum, v with it, g + momentum v for nesterov
+
+    A momentum without dampening adds up old gradients; the first v is g undampened, as in torch.  Sutskever et al. 2013.
+
+    Raises OptionError for a negative learning rate, momentum or weight decay, and for nesterov without momentum or with dampening;
+    RequirementError where an array of the network is read-only.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        learning_rate: float,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        maximize: bool = False,
+    ) -> None:
+        for name, value in (("learning_rate", learning_rate), ("momentum", momentum), ("weight_decay", weight_decay)):
+            require_option(value >= 0, "SGD", name, value, "at least 0")
+        if nesterov:
+            require_option(momentum > 0, "SGD with nesterov", "momentum", momentum, "greater than 0")
+            require_option(dampening == 0, "SGD with nesterov", "dampening", dampening, "0")
+        self.network = network
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.dampening = dampening
+        self.weight_decay = weight_decay
+        self.nesterov = nesterov
+        self.maximize = maximize
+        self.velocities: list[Array | None] = [None] * (2 * len(network.weights))
+
+    def step_in_place(self, gradients: LossAndGradients) -> None:
+        """One step along the gradients: the network's own arrays change."""
+        parameters = (*self.network.weights, *self.network.biases)
+        slopes = (*gradients.weights, *gradients.biases)
+        for index, (parameter, slope) in enumerate(zip(parameters, slopes, strict=True)):
+            if parameter is not None and slope is not None:
+                if not parameter.flags.writeable:
+                    raise RequirementError(
+                        "SGD: the network's arrays are read-only; build the network from copies of them"
+                    )
+                parameter -= self.learning_rate * self._direction(index, parameter, slope)
+
+    def _direction(self, index: int, parameter: Array, slope: Array) -> Array:
+        """d of the parameter of that index; its velocity is kept for the next step."""
+        if self.maximize:
+            slope = -slope
+        if self.weight_decay:
+            slope = slope + self.weight_decay * parameter
+        if not self.momentum:
+            return slope
+        velocity = self.velocities[index]
+        velocity = slope.copy() if velocity is None else self.momentum * velocity + (1 - self.dampening) * slope
+        self.velocities[index] = velocity
+        return slope + self.momentum * velocity if self.nesterov else velocity

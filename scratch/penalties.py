@@ -1,0 +1,66 @@
+"""A penalty on large parameters, which is part of the cost."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from backproof.scratch.arrays import Array
+from backproof.scratch.requirements import require_name, require_option
+
+
+class PenaltyLike(Protocol):
+    """Anything with the fields of a Penalty."""
+
+    @property
+    def l1(self) -> float: ...
+    @property
+    def l2(self) -> float: ...
+    @property
+    def on_biases(self) -> bool: ...
+    @property
+    def divided_by(self) -> Literal["nothing", "N"]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty:
+    """l1 sum |w| + l2/2 sum w^2 over the weights, and over the biases too if on_biases; divided by nothing or by N.
+
+    The derivative by w is l1 sign(w) + l2 w, with sign(0) = 0: the 1/2 makes l2 what torch calls weight_decay.
+    """
+
+    l1: float
+    l2: float
+    on_biases: bool
+    divided_by: Literal["nothing", "N"]
+
+    def __post_init__(self) -> None:
+        require_option(self.l1 >= 0, "penalty", "l1", self.l1, "at least 0")
+        require_option(self.l2 >= 0, "penalty", "l2", self.l2, "at least 0")
+        require_name(self.divided_by, ("nothing", "N"), "penalty, divided_by")
+
+    @classmethod
+    def like(cls, other: PenaltyLike) -> "Penalty":
+        """The Penalty with the fields of another object."""
+        return cls(l1=other.l1, l2=other.l2, on_biases=other.on_biases, divided_by=other.divided_by)
+
+    def divisor(self, batch_size: int) -> int:
+        """N, or 1 if it is divided by nothing."""
+        return batch_size if self.divided_by == "N" else 1
+
+    def charges(self, parameter: Array) -> bool:
+        """Whether the penalty is on this parameter: a weight is a matrix, a bias a vector."""
+        return self.on_biases or parameter.ndim == 2
+
+    def value(self, parameter: Array, batch_size: int) -> Array:
+        """What one parameter adds to C, 0-d."""
+        if not self.charges(parameter):
+            return np.zeros((), parameter.dtype)
+        total = self.l1 * np.abs(parameter).sum() + self.l2 / 2 * np.square(parameter).sum()
+        return np.asarray(total / self.divisor(batch_size))
+
+    def gradient(self, parameter: Array, batch_size: int) -> Array:
+        """What that adds to dC/d(parameter), in its shape."""
+        if not self.charges(parameter):
+            return np.zeros_like(parameter)
+        return (self.l1 * np.sign(parameter) + self.l2 * parameter) / self.divisor(batch_size)
