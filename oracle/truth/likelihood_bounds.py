@@ -1,4 +1,4 @@
-"""The rounding bounds of the likelihoods, of probabilities, rates and logits: signature and legend in `loss_terms.py`."""
+"""The rounding bounds of the likelihoods, of probabilities, rates and logits: legend in `loss_terms.py`."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def bound(
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
     with np.errstate(all="ignore"):
-        layers = forward(case, arithmetic)
+        layers = forward(case, parameters_of(case), arithmetic)
         errors = backward(case, layers, arithmetic)
         doubled = 2.0 if against == "reference" and arithmetic.dtype == "float64" else 1.0
         return _finished(errors, doubled * SLACK)
@@ -72,21 +72,30 @@ class Jacobian(Protocol):
         """delta = dC/dz from s = dC/da."""
         ...
 
+    def push_forward(self, dz: Rounded) -> Rounded:
+        """da from dz, on the way forward."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """W (O, I) and b (O,) of one layer in float64; no errors where they are the case's own, exact numbers."""
+
+    weight: Array
+    bias: Array | None
+    weight_error: Array | None = None
+    bias_error: Array | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of the forward pass with its errors: inputs (N, I), z and outputs (N, O), |W| (O, I)."""
+    """One layer of the forward pass with its errors: inputs (N, I), z and outputs (N, O)."""
 
-    weight: Array
+    parameters: Parameters
     inputs: Rounded
     z: Rounded
     outputs: Rounded
     jacobian: Jacobian
-
-    @property
-    def size(self) -> Array:
-        """|W|."""
-        return np.abs(self.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,68 +118,87 @@ class ElementwiseSlope:
         self.arithmetic.overflow_in_place(error, 1.0, np.abs(delta))
         return Rounded(delta, error)
 
+    def push_forward(self, dz: Rounded) -> Rounded:
+        """da = phi' dz: the same product."""
+        return self.pull_back(dz)
 
-def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
-    """BP0 through all layers."""
+
+def parameters_of(case: Case) -> tuple[Parameters, ...]:
+    """The case's weights and biases, exact."""
+    return tuple(
+        Parameters(weight.astype(np.float64), None if bias is None else bias.astype(np.float64))
+        for weight, bias in zip(case.weights, case.biases, strict=True)
+    )
+
+
+def forward(case: Case, parameters: tuple[Parameters, ...], arithmetic: Arithmetic) -> list[Layer]:
+    """BP0 through all layers. An x that flush-to-zero may flush has the error eta."""
     layers: list[Layer] = []
     x = case.x.astype(np.float64)
-    outputs = Rounded(x, np.zeros_like(x))
-    for parameter, offset, formula in zip(case.weights, case.biases, case.spec.activations, strict=True):
-        inputs, weight = outputs, parameter.astype(np.float64)
-        z = preactivation(inputs, weight, None if offset is None else offset.astype(np.float64), arithmetic)
+    size = np.abs(x)
+    outputs = Rounded(x, arithmetic.smallest * ((size < arithmetic.smallest) & (size > 0.0)))
+    for own, formula in zip(parameters, case.spec.activations, strict=True):
+        inputs, z = outputs, preactivation(outputs, own, arithmetic)
         outputs, jacobian = activation(z, formula, arithmetic)
-        layers.append(Layer(weight, inputs, z, outputs, jacobian))
+        layers.append(Layer(own, inputs, z, outputs, jacobian))
     return layers
+
+
+def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic) -> tuple[list[Rounded], Rounded]:
+    """BP1 and BP2: the deltas of layers 1..L, and dC/dx, from g = dC/da^L."""
+    deltas: list[Rounded] = []
+    s = gradient
+    for layer in reversed(layers):
+        deltas.append(layer.jacobian.pull_back(s))
+        s = upstream(deltas[-1], layer.parameters, arithmetic)
+    return deltas[::-1], s
 
 
 def backward(case: Case, layers: list[Layer], arithmetic: Arithmetic) -> Gradients:
     """BP1 to BP4 through all layers: the errors, in the shape of the gradients."""
-    loss_error, s = output_gradient(case, layers[-1].outputs, arithmetic)
-    weights, biases, deltas = [], [], []
-    for layer, weight, bias in zip(reversed(layers), reversed(case.weights), reversed(case.biases), strict=True):
-        delta = layer.jacobian.pull_back(s)
-        deltas.append(delta.error)
+    loss_error, gradient = output_gradient(case, layers[-1].outputs, arithmetic)
+    deltas, inputs = error_signals(layers, gradient, arithmetic)
+    weights, biases = [], []
+    for layer, delta, weight, bias in zip(layers, deltas, case.weights, case.biases, strict=True):
         weights.append(weight_gradient(layer.inputs, delta, arithmetic) + penalty_gradient(case, weight, arithmetic))
-        biases.append(
-            None
-            if bias is None
-            else bias_gradient(delta, arithmetic) + penalty_gradient(case, bias, arithmetic, is_bias=True)
-        )
-        s = upstream(delta, layer, arithmetic)
-    return Gradients(loss_error, tuple(weights[::-1]), tuple(biases[::-1]), s.error, tuple(deltas[::-1]))
+        penalised = 0.0 if bias is None else penalty_gradient(case, bias, arithmetic, is_bias=True)
+        biases.append(None if bias is None else bias_gradient(delta, arithmetic) + penalised)
+    return Gradients(loss_error, tuple(weights), tuple(biases), inputs.error, tuple(d.error for d in deltas))
 
 
-def preactivation(inputs: Rounded, weight: Array, bias: Array | None, arithmetic: Arithmetic) -> Rounded:
-    """BP0, z = a W^T + b, with A = |a| + e_a:
+def preactivation(inputs: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> Rounded:
+    """BP0, z = a W^T + b, with A = |a| + e_a.
 
-    e_z = (e_a + gamma_{I+1} A) |W|^T + gamma_{I+1} |b| + (I + 1 + sum |W|) eta [Q > 0],   Q = A |W|^T + |b|.
+    e_z = (e_a + gamma_{I+1} A) |W|^T + gamma_{I+1} |b| + (I + 1) eta [> 0],  and A e_W^T + e_b where the parameters
+    are uncertain. The eta are the underflow of I products and a sum; a flushed operand is within its own error.
 
-    The last term is underflow: of I products and of flushed operands times W. There is no rounding at all where e_a =
-    0 and all products and b are multiples of one power of two that is not small against Q u (`sums_are_exact`): a
-    kink is then tested sharply.
+    There is no rounding at all where e_a = 0 and all products and b are multiples of one power of two that is not small
+    against Q u, Q = A |W|^T + |b| (`sums_are_exact`): a kink is then tested sharply.
     """
-    size = np.abs(weight)
-    gamma = arithmetic.gamma(weight.shape[1] + 1)
+    weight, bias = parameters.weight, parameters.bias
+    gamma, reach = arithmetic.gamma(weight.shape[1] + 1), inputs.magnitude
     z = inputs.value @ weight.T
-    error = (inputs.error + gamma * inputs.magnitude) @ size.T
+    error = (inputs.error + gamma * reach) @ np.abs(weight).T
     if bias is not None:
         z += bias
         error += gamma * np.abs(bias)
-    clean = ~inputs.error.any(axis=1)
-    exact = (
-        _exact_products(inputs.value, weight, bias, error / gamma, arithmetic) & clean[:, None] if clean.any() else None
-    )
-    error += (error > 0.0) * (arithmetic.smallest * (weight.shape[1] + 1.0 + size.sum(axis=1)))
+    clean = ~inputs.error.any(axis=1) if parameters.weight_error is None else np.zeros(len(z), dtype=bool)
+    exact = _exact_products(inputs.value, parameters, error / gamma, arithmetic) if clean.any() else None
+    error += (error > 0.0) * (arithmetic.smallest * (weight.shape[1] + 1.0))
+    if parameters.weight_error is not None:
+        error += reach @ parameters.weight_error.T
+    if parameters.bias_error is not None:
+        error += parameters.bias_error
     arithmetic.overflow_in_place(error, gamma)
     if exact is not None:
-        error[exact] = 0.0
+        error[exact & clean[:, None]] = 0.0
     return Rounded(z, error)
 
 
-def _exact_products(a: Array, weight: Array, bias: Array | None, size: Array, arithmetic: Arithmetic) -> Array:
-    bit = lowest_bit(a)[:, None] + lowest_bit(weight)[None, :]
-    if bias is not None:
-        bit = np.minimum(bit, lowest_bit(bias[:, None])[None, :])
+def _exact_products(a: Array, parameters: Parameters, size: Array, arithmetic: Arithmetic) -> Array:
+    bit = lowest_bit(a)[:, None] + lowest_bit(parameters.weight)[None, :]
+    if parameters.bias is not None:
+        bit = np.minimum(bit, lowest_bit(parameters.bias[:, None])[None, :])
     return sums_are_exact(bit, size, arithmetic)
 
 
@@ -229,7 +257,7 @@ def output_gradient(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tup
     divisor is itself a sum.
     """
     spec = case.spec
-    losses, gradient = LOSS_BOUNDS[spec.loss.name](outputs, _widened(case.y), case.loss_options, arithmetic)
+    losses, gradient = LOSS_BOUNDS[spec.loss.name](outputs, widened(case.y), case.loss_options, arithmetic)
     if spec.reduction == "none":
         scale = np.asarray(case.upstream, dtype=np.float64)
         scale = scale if scale.ndim == 2 else scale[:, None]
@@ -250,21 +278,24 @@ def output_gradient(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tup
     return loss_error, Rounded(scale * gradient.value, error)
 
 
-def _widened(y: Array) -> Array:
+def widened(y: Array) -> Array:
+    """Targets in float64; class indices stay integers."""
     return y.astype(np.float64) if y.dtype.kind == "f" else y
 
 
-def upstream(delta: Rounded, layer: Layer, arithmetic: Arithmetic) -> Rounded:
-    """BP2's first half, s = delta W:
+def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> Rounded:
+    """BP2's first half, s = delta W:  e_s = (e_delta + gamma_{O+1} D) |W| + O eta [> 0],   D = |delta| + e_delta.
 
-    e_s = (e_delta + gamma_{O+1} D) |W| + (O + sum |W|) eta [> 0],   D = |delta| + e_delta.
+    D e_W comes to it where the weights are uncertain.
     """
-    size = layer.size
-    gamma = arithmetic.gamma(size.shape[0] + 1)
-    error = (delta.error + gamma * delta.magnitude) @ size
-    error += (error > 0.0) * (arithmetic.smallest * (size.shape[0] + size.sum(axis=0)))
+    outputs = parameters.weight.shape[0]
+    gamma = arithmetic.gamma(outputs + 1)
+    error = (delta.error + gamma * delta.magnitude) @ np.abs(parameters.weight)
+    error += (error > 0.0) * (arithmetic.smallest * outputs)
+    if parameters.weight_error is not None:
+        error += delta.magnitude @ parameters.weight_error
     arithmetic.overflow_in_place(error, gamma)
-    return Rounded(delta.value @ layer.weight, error)
+    return Rounded(delta.value @ parameters.weight, error)
 
 
 def bias_gradient(delta: Rounded, arithmetic: Arithmetic) -> Array:
@@ -278,13 +309,12 @@ def bias_gradient(delta: Rounded, arithmetic: Arithmetic) -> Array:
 
 
 def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Array:
-    """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_{N+1} D)^T A + |delta|^T e_a + (N + sum A + sum D) eta [> 0]."""
+    """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_{N+1} D)^T A + |delta|^T e_a + N eta [> 0]."""
     batch = delta.value.shape[0]
-    gamma, reach = arithmetic.gamma(batch + 1), inputs.magnitude
-    error: Array = (delta.error + gamma * delta.magnitude).T @ reach
+    gamma = arithmetic.gamma(batch + 1)
+    error: Array = (delta.error + gamma * delta.magnitude).T @ inputs.magnitude
     error += np.abs(delta.value).T @ inputs.error
-    flushed = batch + reach.sum(axis=0)[None, :] + delta.magnitude.sum(axis=0)[:, None]
-    error += arithmetic.smallest * flushed * (error > 0.0)
+    error += arithmetic.smallest * batch * (error > 0.0)
     arithmetic.overflow_in_place(error, gamma)
     return error
 

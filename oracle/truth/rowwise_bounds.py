@@ -74,6 +74,10 @@ class SoftmaxJacobian:
         error = p.value * (s.error + e_t) + p.error * reach + 3.0 * self.arithmetic.unit * largest * reach
         return Rounded(self.sign * p.value * (s.value - t), error)
 
+    def push_forward(self, dz: Rounded) -> Rounded:
+        """da = sign * p (dz - sum p dz): the Jacobian is symmetric."""
+        return self.pull_back(dz)
+
 
 @dataclass(frozen=True, slots=True)
 class LogSoftmaxJacobian:
@@ -95,6 +99,16 @@ class LogSoftmaxJacobian:
         error = s.error + p.value * e_total + p.error * reach
         error += 3.0 * self.arithmetic.unit * (h + (p.value + p.error) * reach)
         return Rounded(s.value - p.value * total, error)
+
+    def push_forward(self, dz: Rounded) -> Rounded:
+        """da = dz - t, t = sum p dz:  e_t as in `SoftmaxJacobian`;  e_da = e_dz + e_t + 2u (h + |t| + e_t)."""
+        p, h = self.p, dz.magnitude
+        largest = p.value + p.error
+        t = (p.value * dz.value).sum(axis=1, keepdims=True)
+        gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
+        e_t = (largest * dz.error + p.error * np.abs(dz.value) + gamma * largest * h).sum(axis=1, keepdims=True)
+        error = dz.error + e_t + 2.0 * self.arithmetic.unit * (h + np.abs(t) + e_t)
+        return Rounded(dz.value - t, error)
 
 
 def softmax(z: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, SoftmaxJacobian]:
