@@ -3,7 +3,7 @@
 Nothing of ours lies below; NumPy is the only import.
 """
 
-from backproof.cases.case import Case, build_case, draw_direction
+from backproof.cases.case import Case, build_case
 from backproof.cases.catalogue import (
     ACTIVATIONS,
     DTYPES,
@@ -18,7 +18,9 @@ from backproof.cases.catalogue import (
     expected_output,
     target_kind,
 )
-from backproof.cases.gradients import Array, Direction, Gradients
+from backproof.cases.domain import Choose, Domain, DomainError, build_spec
+from backproof.cases.gradients import Array, Direction, Gradients, draw_direction
+from backproof.cases.sampling import Coverage, EvenSampler, sample_specs
 from backproof.cases.spec import NetworkSpec, Penalty, SpecError
 
 __all__ = [
@@ -29,7 +31,12 @@ __all__ = [
     "ActivationEntry",
     "Array",
     "Case",
+    "Choose",
+    "Coverage",
     "Direction",
+    "Domain",
+    "DomainError",
+    "EvenSampler",
     "Formula",
     "Gradients",
     "LossEntry",
@@ -40,7 +47,9 @@ __all__ = [
     "Value",
     "accepts",
     "build_case",
+    "build_spec",
     "draw_direction",
     "expected_output",
+    "sample_specs",
     "target_kind",
 ]

@@ -11,13 +11,13 @@ import numpy as np
 
 from backproof.cases.catalogue import LOSSES, target_kind
 from backproof.cases.digits import digits_rows
-from backproof.cases.fillings import FILLINGS, Scales, bell, fan_in_exponent
-from backproof.cases.gradients import Array, Direction
+from backproof.cases.fillings import FILLINGS, Scales, fan_in_exponent
+from backproof.cases.gradients import Array
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.streams import Words, below, raw_words
 from backproof.cases.targets import TARGETS, TargetWords
 
-__all__ = ["Array", "Case", "build_case", "draw_direction"]
+__all__ = ["Array", "Case", "build_case"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,26 +170,6 @@ def _upstream(upstream: Array) -> Array:
     if not upstream.any():
         upstream.flat[0] = 1.0
     return _locked(upstream)
-
-
-def draw_direction(case: Case) -> Direction:
-    """A direction for `case`, in its dtype: bell-shaped numbers of size 1 for every weight, bias and input.
-
-    They come from the spec's id, by another stream than the case's arrays.
-    """
-    spec = case.spec
-    size = _network_size(spec)
-    numbers = bell(raw_words("direction," + spec.id, 2 * size).reshape(2, size)).astype(spec.dtype, copy=False)
-    stop = 0
-
-    def piece(shape: tuple[int, ...]) -> Array:
-        nonlocal stop
-        start, stop = stop, stop + prod(shape)
-        return _locked(numbers[start:stop].reshape(shape))
-
-    weights = tuple(piece(weight.shape) for weight in case.weights)
-    biases = tuple(None if bias is None else piece(bias.shape) for bias in case.biases)
-    return Direction(weights, biases, piece(case.x.shape))
 
 
 def _locked(array: Array) -> Array:

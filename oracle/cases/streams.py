@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Words", "below", "raw_words"]
+__all__ = ["Words", "below", "philox", "raw_words"]
 
 Words = NDArray[np.uint64]
 
@@ -28,19 +28,24 @@ class _Engine(threading.local):
 _ENGINE: Final = _Engine()
 
 
-def raw_words(text: str, count: int) -> Words:
-    """The first `count` 64-bit words of the stream that belongs to `text`, shape (count,).
+def philox(text: str) -> np.random.Philox:
+    """The stream that belongs to `text`: Philox4x64-10, keyed by the first 16 bytes (little endian) of its SHA-256."""
+    return np.random.Philox(key=np.frombuffer(_key(text), dtype="<u8").astype(np.uint64))
 
-    The stream is Philox4x64-10 from counter zero, keyed by the first 16 bytes (little endian) of the SHA-256 of `text`:
-    what `numpy.random.Philox(key=key).random_raw(count)` gives.
-    """
-    digest = hashlib.sha256(text.encode()).digest()
+
+def raw_words(text: str, count: int) -> Words:
+    """The first `count` 64-bit words of that stream, philox(text).random_raw(count), shape (count,)."""
+    digest = _key(text)
     key, counter = _ENGINE.start["key"], _ENGINE.start["counter"]
-    key[0], key[1] = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")
+    key[0], key[1] = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
     counter[:] = 0
     _ENGINE.philox.state = _ENGINE.state
     words: Words = _ENGINE.philox.random_raw(count)
     return words
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]
 
 
 _HALF: Final = np.uint64(32)
