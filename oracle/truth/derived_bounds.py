@@ -17,9 +17,12 @@ from backproof.truth.rounding import (
     SLACK,
     Layer,
     Parameters,
+    against_reference,
     bias_gradient,
     error_signals,
+    finished,
     forward,
+    known,
     output_gradient,
     parameters_of,
     penalty_gradient,
@@ -36,7 +39,6 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
     The penalty belongs to no sample.
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype)
-    factor = _against_reference(arithmetic)
     with np.errstate(all="ignore"):
         layers = forward(case, parameters_of(case), arithmetic)
         losses, _ = _losses(case, layers[-1].outputs, arithmetic)
@@ -47,13 +49,14 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
             None if bias is None else delta.error + arithmetic.unit * delta.magnitude
             for bias, delta in zip(case.biases, deltas, strict=True)
         ]
-        return Gradients(
-            factor * _shares(case, losses, arithmetic),
-            tuple(factor * error for error in weights),
-            tuple(None if error is None else factor * error for error in biases),
-            factor * inputs.error,
-            tuple(factor * delta.error for delta in deltas),
+        errors = Gradients(
+            _shares(case, losses, arithmetic),
+            tuple(weights),
+            tuple(biases),
+            inputs.error,
+            tuple(delta.error for delta in deltas),
         )
+        return finished(errors, against_reference(arithmetic))
 
 
 def differential_bound(case: Case, direction: Direction, *, dtype: str | None = None) -> Array:
@@ -124,17 +127,12 @@ def steps_bound(case: Case, steps: int, options: StepOptions) -> tuple[Parameter
         return tuple(_doubled(own) for own in parameters)
 
 
-def _against_reference(arithmetic: Arithmetic) -> float:
-    """Twice for a float64 candidate, whose reference errs like itself: see `rounding.bound`."""
-    return (2.0 if arithmetic.dtype == "float64" else 1.0) * SLACK
-
-
 def _doubled(own: Parameters) -> Parameters:
-    weight_error, bias_error = own.weight_error, own.bias_error
+    weight_error = np.zeros_like(own.weight) if own.weight_error is None else own.weight_error
     return replace(
         own,
-        weight_error=np.zeros_like(own.weight) if weight_error is None else 2.0 * SLACK * weight_error,
-        bias_error=None if bias_error is None else 2.0 * SLACK * bias_error,
+        weight_error=known(weight_error, 2.0 * SLACK),
+        bias_error=None if own.bias_error is None else known(own.bias_error, 2.0 * SLACK),
     )
 
 

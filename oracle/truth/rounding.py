@@ -61,8 +61,12 @@ def bound(
     with np.errstate(all="ignore"):
         layers = forward(case, parameters_of(case), arithmetic)
         errors = backward(case, layers, arithmetic)
-        doubled = 2.0 if against == "reference" and arithmetic.dtype == "float64" else 1.0
-        return _finished(errors, doubled * SLACK)
+        return finished(errors, SLACK if against == "truth" else against_reference(arithmetic))
+
+
+def against_reference(arithmetic: Arithmetic) -> float:
+    """What turns an error into a distance from a float64 reference: 2 for a float64 candidate, 1 for float32."""
+    return (2.0 if arithmetic.dtype == "float64" else 1.0) * SLACK
 
 
 class Jacobian(Protocol):
@@ -349,17 +353,18 @@ def penalty_value_error(case: Case, loss_size: float, arithmetic: Arithmetic) ->
     return arithmetic.gamma(flat.size + 8) * value + 2.0 * arithmetic.unit * (value + loss_size)
 
 
-def _finished(errors: Gradients, factor: float) -> Gradients:
+def finished(errors: Gradients, factor: float) -> Gradients:
     """Every error times the factor; what is not a number is no bound, hence infinite."""
-
-    def finished(error: Array) -> Array:
-        scaled = np.asarray(error) * factor
-        return np.where(np.isnan(scaled), np.inf, scaled)
-
     return Gradients(
-        finished(errors.loss),
-        tuple(finished(e) for e in errors.weights),
-        tuple(None if e is None else finished(e) for e in errors.biases),
-        None if errors.inputs is None else finished(errors.inputs),
-        None if errors.deltas is None else tuple(finished(e) for e in errors.deltas),
+        known(errors.loss, factor),
+        tuple(known(error, factor) for error in errors.weights),
+        tuple(None if error is None else known(error, factor) for error in errors.biases),
+        None if errors.inputs is None else known(errors.inputs, factor),
+        None if errors.deltas is None else tuple(known(error, factor) for error in errors.deltas),
     )
+
+
+def known(error: Array, factor: float) -> Array:
+    """error * factor, infinite where it is not a number."""
+    scaled = np.asarray(error) * factor
+    return np.where(np.isnan(scaled), np.inf, scaled)
