@@ -184,7 +184,7 @@ def shares(case: Case, ties: Ties) -> BallGradients:
 
 
 def differential(case: Case, direction: Direction, ties: Ties) -> list[arb]:
-    """What the rows of ball_losses.py are divided by: the reduction's divisor, and O where a loss asks for that as well.
+    """The change of `loss` along a direction: dz = a dW^T + da W^T + db, da = phi'(z) dz, dC = <dC/da, da>.
 
     A single ball; under reduction "none" one for each loss.
     """
@@ -206,7 +206,7 @@ def differential(case: Case, direction: Direction, ties: Ties) -> list[arb]:
 
 
 def exact_divisor(case: Case) -> arb:
-    """BP1, then BP2: every delta (N, O) and dC/dx (N, I), of the sum of the losses or of <upstream, losses>."""
+    """What the rows of ball_losses.py are divided by: the reduction's divisor, and O where the rows leave that out.
 
     A whole number, or for class weights their exact sum, which float64 would round.
     """
