@@ -73,10 +73,8 @@ def differential_bound(case: Case, direction: Direction, *, dtype: str | None = 
         for layer, dweight, dbias in zip(layers, direction.weights, direction.biases, strict=True):
             dz = _tangent_preactivation(layer, tangent, dweight, dbias, arithmetic)
             tangent = layer.jacobian.push_forward(dz)
-        error = _against_reference(arithmetic) * _change_of_loss(
-            case, direction, layers[-1].outputs, tangent, arithmetic
-        )
-        return np.where(np.isnan(error), np.inf, error)
+        error = _change_of_loss(case, direction, layers[-1].outputs, tangent, arithmetic)
+        return known(error, against_reference(arithmetic))
 
 
 @dataclass(frozen=True, kw_only=True)
