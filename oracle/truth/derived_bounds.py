@@ -149,6 +149,7 @@ def _outer(delta: Rounded, inputs: Rounded, arithmetic: Arithmetic) -> Array:
     error: Array = spread[:, :, None] * inputs.magnitude[:, None, :]
     error += np.abs(delta.value)[:, :, None] * inputs.error[:, None, :]
     error += arithmetic.smallest * (error > 0.0)
+    arithmetic.overflow_in_place(error, arithmetic.gamma(2))
     return error
 
 
@@ -283,4 +284,5 @@ def _step(
             direction = Rounded(g.value + momentum * velocity.value, g.error + momentum * velocity.error + rounding)
     error = own.error + options.lr * (direction.error + 3.0 * u * direction.magnitude)
     error += u * (own.magnitude + options.lr * direction.magnitude) + arithmetic.smallest
+    arithmetic.overflow_in_place(error, 1.0, own.magnitude + direction.magnitude)
     return Rounded(own.value - options.lr * direction.value, error), velocity
