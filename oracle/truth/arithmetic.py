@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Forms = Literal["accurate", "textbook"]
-Kinks = Literal["sharp", "any"]
+Kinks = Literal["sharp", "any", "none"]
 
 SEARCH = 2.0
 """f, the factor on every search radius. The values at which the bound is evaluated are themselves computed, hence up to
@@ -46,7 +46,8 @@ class Arithmetic:
 
     unit: u, half the distance from 1 to the next number; smallest: eta, the smallest normal number; largest: beyond
     it is inf. forms: "accurate" admits formulas accurate in the tail, "textbook" every formula a textbook prints.
-    kinks: "sharp" holds an exactly hit kink to the reference's subgradient, "any" admits every subgradient there.
+    kinks: "sharp" holds an exactly hit kink to the reference's subgradient, "any" admits every subgradient there,
+    "none" passes over every kink: what the bound would be if none were within reach.
     """
 
     unit: float
@@ -72,12 +73,13 @@ class Arithmetic:
         return abs(parameter) * self.unit if float(np.dtype(self.dtype).type(parameter)) != parameter else 0.0
 
     def overflow_in_place(self, error: Array, gamma: float, size: Array | float = 0.0) -> None:
-        """Make the error infinite where a correct implementation may overflow on its way, in some order or form.
+        """Make the error NaN where a correct implementation may overflow on its way, in some order or form.
 
         error >= gamma times the sum of the magnitudes that went into it, so that error > gamma largest tells that sum's
-        overflow; with gamma = 1, size + error > largest tells that of a single number.
+        overflow; with gamma = 1, size + error > largest tells that of a single number. After an overflow a candidate
+        may hold inf or NaN, which no range of a function limits; NaN says so on all the way down, an inf would not.
         """
-        error[size + error > gamma * self.largest] = np.inf
+        error[size + error > gamma * self.largest] = np.nan
 
     def meets_kink(self, distance: Array, error: Array) -> Array:
         """Where the two sides of a kink cannot be told apart, as a mask.
@@ -87,7 +89,9 @@ class Arithmetic:
         one meets it only at 0 and is then tested sharply, unless every subgradient is admitted.
         """
         size = np.abs(distance)
-        met = (size <= SEARCH * error) & (error > 0.0)
+        if self.kinks == "none":
+            return np.zeros(size.shape, dtype=bool)
+        met = ~(size > SEARCH * error) & (error != 0.0)  # so put, a NaN error meets every kink
         met |= (size < self.smallest) & (size > 0.0)
         if self.kinks == "any":
             met |= size == 0.0

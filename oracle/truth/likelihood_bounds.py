@@ -114,10 +114,10 @@ def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arith
     s, other = logistic(a.value), logistic(-a.value)
     weight = np.abs(positive) + np.abs(negative)
     g = negative * s - positive * other
-    slope_error = weight * (np.fmin((s * other + LOGISTIC_CURVATURE * SEARCH * e) * e, 1.0) + 7.0 * u)
+    slope_error = weight * (np.minimum((s * other + LOGISTIC_CURVATURE * SEARCH * e) * e, 1.0) + 7.0 * u)
     shared = np.log1p(np.exp(-np.abs(a.value)))
     value = positive * (np.maximum(-a.value, 0.0) + shared) + negative * (np.maximum(a.value, 0.0) + shared)
-    value_error = (np.abs(g) + weight * np.fmin(0.25 * SEARCH * e, 1.0)) * e
+    value_error = (np.abs(g) + weight * np.minimum(0.25 * SEARCH * e, 1.0)) * e
     value_error += 5.0 * u * weight * np.maximum(1.0, np.abs(a.value))
     if arithmetic.forms == "textbook":
         value_error += 2.0 * u * weight * np.exp(np.minimum(np.abs(a.value) + e, 700.0))

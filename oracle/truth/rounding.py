@@ -221,14 +221,14 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     lowest, highest = curve.slope_range(options)
     least, most = curve.value_range(options)
     bend = curve.curvature_within(z.value, reach, options)
-    slope_error = np.fmin(bend * z.error, highest - lowest) + slope_jump
-    value_error = np.fmin((np.abs(slope) + bend * reach + slope_jump) * z.error, most - least) + value_jump
+    slope_error = np.minimum(bend * z.error, highest - lowest) + slope_jump
+    value_error = np.minimum((np.abs(slope) + bend * reach + slope_jump) * z.error, most - least) + value_jump
     allowance = curve.accurate if arithmetic.forms == "accurate" else curve.textbook
     slope_units, value_units = allowance.slope(z.value, reach, options), allowance.value(z.value, reach, options)
     slope_error += arithmetic.unit * slope_units
     value_error += arithmetic.unit * value_units
     if not curve.exact:
-        floor = arithmetic.smallest * np.fmax(1.0, np.abs(z.value))
+        floor = arithmetic.smallest * np.maximum(1.0, np.abs(z.value))
         slope_error += floor * (slope_units > 0.0)
         value_error += floor * (value_units > 0.0)
     arithmetic.overflow_in_place(value_error, 1.0, np.abs(value))
@@ -262,6 +262,8 @@ def output_gradient(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tup
     """
     spec = case.spec
     losses, gradient = LOSS_BOUNDS[spec.loss.name](outputs, widened(case.y), case.loss_options, arithmetic)
+    # An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope.
+    gradient = Rounded(gradient.value, gradient.error + 0.0 * outputs.error.sum(axis=1, keepdims=True))
     if spec.reduction == "none":
         scale = np.asarray(case.upstream, dtype=np.float64)
         scale = scale if scale.ndim == 2 else scale[:, None]

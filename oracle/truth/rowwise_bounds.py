@@ -32,7 +32,7 @@ def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
     spread = 2.0 * SEARCH * z.error.max(axis=1, keepdims=True)
     units = arithmetic.unit * (p.shape[1] + 8.0 + 2.0 * np.abs(below) + np.abs(top))
     moved = np.expm1(np.minimum(spread, 700.0)) + (1.0 + spread) * units
-    return Rounded(p, np.fmin(1.0, p * moved) + arithmetic.smallest)
+    return Rounded(p, np.minimum(1.0, p * moved) + arithmetic.smallest)
 
 
 def log_probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
