@@ -26,6 +26,8 @@ from backproof.truth import shapes
 from backproof.truth.curve import Allowance, Rule
 from backproof.truth.shapes import Array, Options, option
 
+FLOAT32_UNIT = 2.0**-24
+
 
 def inexact(parameter: float) -> float:
     """1 if float32 must round the parameter, else 0 (then float64 holds it as well)."""
@@ -79,13 +81,13 @@ SIGMOID = Allowance(
 SIGMOID_TEXTBOOK = Allowance(value=constant(3.0), slope=constant(3.0))
 
 TANH = Allowance(
-    value=lambda z, r, options: 7.0 * np.tanh(far(z, r)),
+    value=lambda z, r, options: 8.0 * np.tanh(far(z, r)),
     slope=lambda z, r, options: 8.0 * shapes.sech_squared(near(z, r)) + 3.0,
 )
-TANH_TEXTBOOK = Allowance(value=constant(7.0), slope=constant(8.0))
+TANH_TEXTBOOK = Allowance(value=constant(8.0), slope=constant(16.0))
 
-TANHSHRINK = Allowance(value=proportional(2.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 3.0)
-TANHSHRINK_TEXTBOOK = Allowance(value=proportional(2.0), slope=constant(8.0))
+TANHSHRINK = Allowance(value=proportional(5.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0)
+TANHSHRINK_TEXTBOOK = Allowance(value=lambda z, r, options: 2.0 * far(z, r) + 8.0, slope=constant(16.0))
 
 
 def softplus_value(z: Array, r: Array, options: Options) -> Array:
@@ -107,14 +109,14 @@ def softplus_slope(z: Array, r: Array, options: Options) -> Array:
 SOFTPLUS = Allowance(value=softplus_value, slope=softplus_slope)
 SOFTPLUS_TEXTBOOK = Allowance(
     value=lambda z, r, options: 4.0 * np.maximum(1.0 / option(options, "beta"), far(z, r)),
-    slope=lambda z, r, options: np.full_like(z, 3.0 + 0.23 * inexact_product(option(options, "beta"))),
+    slope=lambda z, r, options: 4.0 * np.maximum(1.0, option(options, "beta") * far(z, r)),
 )
 
 LOGSIGMOID = Allowance(
     value=lambda z, r, options: 5.0 * shapes.log_one_plus_exp(r - z),
     slope=lambda z, r, options: 5.0 * shapes.logistic(r - z),
 )
-LOGSIGMOID_TEXTBOOK = Allowance(value=at_least_one(4.0), slope=constant(3.0))
+LOGSIGMOID_TEXTBOOK = Allowance(value=at_least_one(4.0), slope=at_least_one(4.0))
 
 SILU = Allowance(
     value=lambda z, r, options: 5.0 * shapes.logistic(z + r) * far(z, r),
@@ -123,20 +125,30 @@ SILU = Allowance(
 SILU_TEXTBOOK = Allowance(value=proportional(4.0), slope=at_least_one(4.0))
 
 MISH = Allowance(
-    value=lambda z, r, options: 6.0 * shapes.mish_gate(z + r) * far(z, r),
-    slope=lambda z, r, options: 8.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
+    value=lambda z, r, options: 8.0 * shapes.mish_gate(z + r) * far(z, r),
+    slope=lambda z, r, options: 10.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
 )
-MISH_TEXTBOOK = Allowance(value=proportional(4.0), slope=at_least_one(7.0))
+MISH_TEXTBOOK = Allowance(value=proportional(8.0), slope=at_least_one(16.0))
+
+
+def gelu_textbook_slope(z: Array, r: Array, options: Options) -> Array:
+    """8 max(1, |z|); for the tanh approximation 10 max(1, |z|) + 8 |z| g'(z) in its term |z| (1 - t^2) g'(z)/2.
+
+    g' grows with z^2, and a tanh that errs by 7u leaves 14u in 1 - t^2 until t is 1, which is for |z| < 9.
+    """
+    reach = far(z, r)
+    if not shapes.is_tanh_form(options):
+        return 8.0 * np.maximum(1.0, reach)
+    steepest = np.minimum(reach, 9.0)
+    inner_slope = shapes.ROOT_TWO_OVER_PI * (1.0 + 3.0 * shapes.GELU_CUBIC * steepest * steepest)
+    return 10.0 * np.maximum(1.0, reach) + 8.0 * steepest * inner_slope
 
 
 GELU = Allowance(
-    value=proportional(4.0),
-    slope=lambda z, r, options: (8.0 if shapes.is_tanh_form(options) else 4.0) * np.maximum(1.0, far(z, r)),
+    value=proportional(5.0),
+    slope=lambda z, r, options: (10.0 if shapes.is_tanh_form(options) else 6.0) * np.maximum(1.0, far(z, r)),
 )
-GELU_TEXTBOOK = Allowance(
-    value=lambda z, r, options: (4.0 if shapes.is_tanh_form(options) else 8.0) * far(z, r),
-    slope=lambda z, r, options: (8.0 if shapes.is_tanh_form(options) else 7.0) * np.maximum(1.0, far(z, r)),
-)
+GELU_TEXTBOOK = Allowance(value=proportional(8.0), slope=gelu_textbook_slope)
 
 # --- exponential units: nothing is computed for z > 0, except selu's product ---
 
@@ -152,7 +164,7 @@ def negative_part(z: Array, r: Array) -> Array:
 
 
 ELU = Allowance(
-    value=lambda z, r, options: 4.0 * abs(option(options, "alpha")) * -np.expm1(negative_part(z, r)),
+    value=lambda z, r, options: 6.0 * abs(option(options, "alpha")) * -np.expm1(negative_part(z, r)),
     slope=lambda z, r, options: below_zero(z, r, 4.0 * abs(option(options, "alpha")) * np.exp(np.minimum(z + r, 0.0))),
 )
 ELU_TEXTBOOK = Allowance(
@@ -169,7 +181,7 @@ def celu_roundings(alpha: float) -> float:
 def celu_value(z: Array, r: Array, options: Options) -> Array:
     """As elu; a rounding of x = z/alpha moves alpha expm1(x) by alpha |x| e^x <= |a|."""
     alpha = option(options, "alpha")
-    return (4.0 + celu_roundings(alpha)) * alpha * -np.expm1(negative_part(z, r) / alpha)
+    return (6.0 + celu_roundings(alpha)) * alpha * -np.expm1(negative_part(z, r) / alpha)
 
 
 def celu_slope(z: Array, r: Array, options: Options) -> Array:
@@ -190,9 +202,9 @@ CELU_TEXTBOOK = Allowance(
 
 
 def selu_value(z: Array, r: Array, options: Options) -> Array:
-    """5 |a| at whichever end is farther."""
+    """7 |a| at whichever end is farther."""
     negative = shapes.SELU_ALPHA * -np.expm1(negative_part(z, r))
-    return 5.0 * shapes.SELU_SCALE * np.maximum(negative, z + r)
+    return 7.0 * shapes.SELU_SCALE * np.maximum(negative, z + r)
 
 
 def selu_slope(z: Array, r: Array, options: Options) -> Array:
@@ -211,9 +223,11 @@ SELU_TEXTBOOK = Allowance(value=at_least_one(6.0), slope=constant(6.0))
 
 SOFTSIGN = Allowance(
     value=lambda z, r, options: 3.0 * far(z, r) / (1.0 + far(z, r)),
-    slope=lambda z, r, options: 5.0 * (1.0 / (1.0 + near(z, r))) ** 2,
+    slope=lambda z, r, options: 5.0 / (1.0 + near(z, r)),
 )
-SOFTSIGN_TEXTBOOK = Allowance(value=SOFTSIGN.value, slope=lambda z, r, options: 5.0 / (1.0 + near(z, r)))
+SOFTSIGN_TEXTBOOK = Allowance(
+    value=SOFTSIGN.value, slope=lambda z, r, options: 5.0 / (1.0 + near(z, r)) + 4.0 * FLOAT32_UNIT
+)
 
 HARDSIGMOID = Allowance(value=constant(2.0), slope=constant(0.2))
 HARDSWISH = Allowance(value=proportional(3.0), slope=constant(3.0))
@@ -232,6 +246,9 @@ def leaky_slope(z: Array, r: Array, options: Options) -> Array:
 
 
 LEAKY_RELU = Allowance(value=leaky_value, slope=leaky_slope)
+LEAKY_RELU_TEXTBOOK = Allowance(
+    value=lambda z, r, options: 3.0 * max(1.0, abs(option(options, "negative_slope"))) * far(z, r), slope=leaky_slope
+)
 
 
 def reach(position: float) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backproof.truth import allowances, shapes
 from backproof.truth.allowances import inexact
-from backproof.truth.curve import UNIT_INTERVAL, Allowance, Curve, Kink, Shape, always, between
+from backproof.truth.curve import FOUR_FLUSHES, UNIT_INTERVAL, Allowance, Curve, Kink, Shape, always, between
 from backproof.truth.shapes import Array, Options, option
 
 
@@ -32,9 +32,11 @@ def broken_line(
     value_range: Callable[[Options], tuple[float, float]],
     slope_range: Callable[[Options], tuple[float, float]] = UNIT_INTERVAL,
     allowance: Allowance = allowances.NOTHING,
+    textbook: Allowance | None = None,
+    flushes: Callable[[Options], float] = FOUR_FLUSHES,
     exact: bool = False,
 ) -> Curve:
-    """A curve of straight pieces, whose one allowance serves every form."""
+    """A curve of straight pieces, whose one allowance serves every form unless `textbook` is another."""
     return Curve(
         value=value,
         slope=slope,
@@ -45,8 +47,9 @@ def broken_line(
         value_range=value_range,
         kinks=kinks,
         accurate=allowance,
-        textbook=allowance,
+        textbook=textbook or allowance,
         exact=exact,
+        flushes=flushes,
     )
 
 
@@ -56,7 +59,9 @@ def shrink_kinks(value_jump: float) -> Callable[[Options], tuple[Kink, ...]]:
     def kinks(options: Options) -> tuple[Kink, ...]:
         lambd = option(options, "lambd")
         units = inexact(lambd) * abs(lambd)
-        return tuple(Kink(sign * lambd, 1.0, value_jump * abs(lambd), units) for sign in (-1.0, 1.0))
+        return tuple(
+            Kink(sign * lambd, 1.0, value_jump * (abs(lambd) + allowances.reach(lambd)), units) for sign in (-1.0, 1.0)
+        )
 
     return kinks
 
@@ -69,8 +74,9 @@ def hardtanh_kinks(options: Options) -> tuple[Kink, ...]:
 
 def threshold_kinks(options: Options) -> tuple[Kink, ...]:
     """phi' jumps by 1 and phi by |threshold - value|."""
-    threshold = option(options, "threshold")
-    return (Kink(threshold, 1.0, abs(threshold - option(options, "value")), inexact(threshold) * abs(threshold)),)
+    threshold, value = option(options, "threshold"), option(options, "value")
+    jump = abs(threshold - value) + allowances.reach(threshold) + allowances.reach(value)
+    return (Kink(threshold, 1.0, jump, inexact(threshold) * abs(threshold)),)
 
 
 # Forms that clip z/6 + 1/2 decide on a rounded number: near a = 1 the sum errs by u, z/6 by u, and z sees both 6-fold.
@@ -127,6 +133,8 @@ BROKEN_LINES: dict[str, Curve] = {
             max(1.0, option(options, "negative_slope")),
         ),
         allowance=allowances.LEAKY_RELU,
+        textbook=allowances.LEAKY_RELU_TEXTBOOK,
+        flushes=lambda options: 4.0 * max(1.0, abs(option(options, "negative_slope"))),
     ),
     "softshrink": broken_line(
         value=shapes.softshrink_value,

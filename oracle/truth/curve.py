@@ -52,6 +52,10 @@ class Curve:
     kinks: where phi' or phi jumps.
     accurate, textbook: S and S' of forms accurate in the tail, and of every textbook form.
     exact: phi copies z or a parameter and computes nothing: no floor for underflow is due.
+    flushes: the floor for underflow in units of eta max(1, |z|): some intermediate results may be flushed to zero, and
+    one of them may be multiplied by a parameter or divided by one afterwards.
+    limit: (largest number of the dtype, options) -> the |z| beyond which some textbook form overflows, so that it gives
+    infinity, NaN or a number made of one; the textbook allowance says nothing there.
     bends: (position, jump) of phi'' where phi'' jumps.
     ambiguity: (z, r, options) -> widths of the set that counts as the truth where the definition itself leaves one
     (softplus beyond its threshold), of phi and of phi', to be added to e_a and e_phi' as they are; None elsewhere.
@@ -68,6 +72,8 @@ class Curve:
     textbook: Allowance
     kinks: Callable[[Options], tuple[Kink, ...]] = lambda options: ()
     exact: bool = False
+    flushes: Callable[[Options], float] = lambda options: 4.0
+    limit: Callable[[float, Options], float] = lambda largest, options: largest / 8.0
     bends: Callable[[Options], tuple[tuple[float, float], ...]] = lambda options: ()
     ambiguity: Callable[[Array, Array, Options], tuple[Array, Array]] | None = None
 
@@ -80,7 +86,7 @@ class Curve:
         within = self.curvature(z, options) + self.third_sup(options) * r
         for position, jump in self.bends(options):
             within = within + np.where(np.abs(z - position) <= r, jump, 0.0)
-        return np.minimum(self.curvature_sup(options), within)
+        return np.fmin(self.curvature_sup(options), within)
 
 
 def always(number: float) -> Callable[[Options], float]:
@@ -94,3 +100,4 @@ def between(low: float, high: float) -> Callable[[Options], tuple[float, float]]
 
 
 UNIT_INTERVAL = between(0.0, 1.0)
+FOUR_FLUSHES = always(4.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,7 +15,15 @@ from backproof.truth.shapes import Array, Options, option
 
 __all__ = ["CURVES", "Allowance", "Curve", "Kink"]
 
-FLOAT32_UNIT = 2.0**-24
+
+def exponential_limit(factor: float) -> Callable[[float, Options], float]:
+    """Some textbook form computes exp(factor |z|), or a product as large as that."""
+    return lambda largest, options: math.log(largest) / factor
+
+
+def gelu_limit(largest: float, options: Options) -> float:
+    """z^3 overflows in the tanh approximation; in gelu itself only z^2 does, in an exponent, where it belongs."""
+    return (largest / 8.0) ** (1.0 / 3.0) if shapes.is_tanh_form(options) else largest / 8.0
 
 
 # --- softplus ---
@@ -27,19 +36,20 @@ def is_numerical(threshold: float) -> bool:
     both count as the truth beyond the threshold. A smaller threshold changes the function that anyone sees: it is part
     of the definition, and its jump is an ordinary kink.
     """
-    return math.exp(-threshold) <= FLOAT32_UNIT
+    return math.exp(-threshold) <= allowances.FLOAT32_UNIT
 
 
 def softplus_kinks(options: Options) -> tuple[Kink, ...]:
     """phi jumps by log1p(exp(-threshold))/beta, phi' by s(-threshold); neither at a numerical threshold (ambiguity).
 
-    Radius: beta, threshold and their quotient or product are rounded.
+    Radius: beta, threshold, their product with z and `position` itself are rounded.
     """
     beta, threshold = option(options, "beta"), option(options, "threshold")
     if is_numerical(threshold):
         return ()
     position = threshold / beta
-    units = (inexact_product(beta) + inexact(threshold)) * abs(position)
+    rounded = inexact_product(beta) + inexact(threshold)
+    units = (rounded + 1.0) * abs(position) if rounded else 0.0
     return (Kink(position, 1.0 / (1.0 + math.exp(threshold)), math.log1p(math.exp(-threshold)) / beta, units),)
 
 
@@ -85,6 +95,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         accurate=allowances.ELU,
         textbook=allowances.either(allowances.ELU, allowances.ELU_TEXTBOOK),
         bends=lambda options: ((0.0, abs(alpha_of(options))),),
+        flushes=lambda options: 4.0 * max(1.0, abs(alpha_of(options))),
     ),
     "selu": Curve(
         value=lambda z, options: shapes.exponential_unit(z, alpha=shapes.SELU_ALPHA, scale=shapes.SELU_SCALE),
@@ -114,6 +125,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         accurate=allowances.CELU,
         textbook=allowances.either(allowances.CELU, allowances.CELU_TEXTBOOK),
         bends=lambda options: ((0.0, 1.0 / alpha_of(options)),),
+        flushes=lambda options: 4.0 * max(1.0, alpha_of(options)),
     ),
     "logsigmoid": Curve(
         value=lambda z, options: -shapes.log_one_plus_exp(-z),
@@ -125,6 +137,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=between(-math.inf, 0.0),
         accurate=allowances.LOGSIGMOID,
         textbook=allowances.either(allowances.LOGSIGMOID, allowances.LOGSIGMOID_TEXTBOOK),
+        limit=exponential_limit(1.05),
     ),
     "gelu": Curve(
         value=shapes.gelu_value,
@@ -136,6 +149,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=between(-0.1701, math.inf),
         accurate=allowances.GELU,
         textbook=allowances.either(allowances.GELU, allowances.GELU_TEXTBOOK),
+        limit=gelu_limit,
     ),
     "silu": Curve(
         value=lambda z, options: z * shapes.logistic(z),
@@ -147,6 +161,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=between(-0.2785, math.inf),
         accurate=allowances.SILU,
         textbook=allowances.either(allowances.SILU, allowances.SILU_TEXTBOOK),
+        limit=exponential_limit(1.1),
     ),
     "mish": Curve(
         value=lambda z, options: z * shapes.mish_gate(z),
@@ -158,6 +173,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=between(-0.3089, math.inf),
         accurate=allowances.MISH,
         textbook=allowances.either(allowances.MISH, allowances.MISH_TEXTBOOK),
+        limit=exponential_limit(4.1),
     ),
     "softplus": Curve(
         value=shapes.softplus_value,
@@ -171,6 +187,8 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         accurate=allowances.SOFTPLUS,
         textbook=allowances.either(allowances.SOFTPLUS, allowances.SOFTPLUS_TEXTBOOK),
         ambiguity=softplus_ambiguity,
+        flushes=lambda options: 4.0 * max(1.0, 1.0 / option(options, "beta")),
+        limit=lambda largest, options: exponential_limit(1.05)(largest, options) / option(options, "beta"),
     ),
     "softsign": Curve(
         value=lambda z, options: z / (1.0 + np.abs(z)),
@@ -193,6 +211,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=between(-math.inf, math.inf),
         accurate=allowances.TANHSHRINK,
         textbook=allowances.either(allowances.TANHSHRINK, allowances.TANHSHRINK_TEXTBOOK),
+        limit=exponential_limit(2.0),
     ),
     "tanh": Curve(
         value=lambda z, options: np.tanh(z),
@@ -204,6 +223,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=between(-1.0, 1.0),
         accurate=allowances.TANH,
         textbook=allowances.either(allowances.TANH, allowances.TANH_TEXTBOOK),
+        limit=exponential_limit(2.0),
     ),
     "sigmoid": Curve(
         value=lambda z, options: shapes.logistic(z),
@@ -215,5 +235,6 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=UNIT_INTERVAL,
         accurate=allowances.SIGMOID,
         textbook=allowances.either(allowances.SIGMOID, allowances.SIGMOID_TEXTBOOK),
+        limit=exponential_limit(1.05),
     ),
 }
