@@ -1,0 +1,142 @@
+"""The propagated bound: the chained bound with the signs of the weights kept, for networks that are deep or wide.
+
+The chained bound multiplies |W| by |W|, layer after layer, and such products grow where the true errors, which the
+signed products carry, do not. Here every rounding is a source of its own and reaches a later quantity through the
+signed Jacobian between the two, of which the absolute value is taken once, at the end:
+
+    forward    da^l = phi'(z^l) dz^l + rho^l,   dz^{l+1} = W da^l + eps^{l+1}
+               |dz^l| <= sum_{k<=l} |J_{l,k}| eps'^k,   J_{l,k} = dz^l/dz^k,   eps' = eps + |W| rho of the layer before
+    backward   ddelta^l = phi' (ddelta^{l+1} W) + sigma^l,   sigma^l = |phi'| r + h e_phi' + the product's rounding
+               |ddelta^l| <= sum_{k>=l} |B_{l,k}| sigma^k,   B_{l,k} = ddelta^l/ddelta^k
+
+eps is one layer's rounding; rho, what is left of phi after its linear part, is bounded by the suprema within reach, so
+that nothing is neglected and the bound is as sound as the chained one. r is the rounding of ddelta W. Where phi has no
+linear part worth following (a row-wise activation, or an error as large as phi's whole range), all of it is in rho.
+It costs a product of matrices per pair of layers and per sample, so it is asked for only where the chained bound
+decides nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproof.cases import Case, Formula, Gradients
+from backproof.truth.arithmetic import Arithmetic, Array, Forms, Kinks, Rounded
+from backproof.truth.curves import CURVES
+from backproof.truth.rounding import (
+    SLACK,
+    Against,
+    ElementwiseSlope,
+    Layer,
+    activation,
+    against_reference,
+    bias_gradient,
+    finished,
+    output_gradient,
+    parameters_of,
+    penalty_gradient,
+    preactivation,
+    upstream,
+    weight_gradient,
+)
+
+
+def propagated_bound(
+    case: Case,
+    *,
+    forms: Forms = "accurate",
+    kinks: Kinks = "sharp",
+    against: Against = "reference",
+    dtype: str | None = None,
+) -> Gradients:
+    """Per entry, the largest difference that rounding alone can explain: `rounding.bound`, tighter and dearer."""
+    arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
+    with np.errstate(all="ignore"):
+        layers = forward(case, arithmetic)
+        loss_error, gradient = output_gradient(case, layers[-1].outputs, arithmetic)
+        deltas = error_signals(layers, gradient, arithmetic)
+        weights, biases = [], []
+        for layer, delta, weight, bias in zip(layers, deltas, case.weights, case.biases, strict=True):
+            penalised = penalty_gradient(case, weight, arithmetic)
+            weights.append(weight_gradient(layer.inputs, delta, arithmetic) + penalised)
+            penalised = 0.0 if bias is None else penalty_gradient(case, bias, arithmetic, is_bias=True)
+            biases.append(None if bias is None else bias_gradient(delta, arithmetic) + penalised)
+        inputs = upstream(deltas[0], layers[0].parameters, arithmetic)
+        errors = Gradients(loss_error, tuple(weights), tuple(biases), inputs.error, tuple(d.error for d in deltas))
+        return finished(errors, SLACK if against == "truth" else against_reference(arithmetic))
+
+
+def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
+    """BP0 through all layers, every error propagated with its signs."""
+    layers: list[Layer] = []
+    routes: list[Array] = []  # J_{l,k} for every source k so far, (N, O_l, O_k)
+    sources: list[Array] = []
+    x = case.x.astype(np.float64)
+    inputs, left = Rounded(x, np.zeros_like(x)), np.zeros_like(x)
+    slope: Array | None = None
+    for own, formula in zip(parameters_of(case), case.spec.activations, strict=True):
+        fresh = preactivation(Rounded(inputs.value, left), own, arithmetic)
+        if slope is not None:
+            step = own.weight[None, :, :] * slope[:, None, :]
+            routes = [step @ route for route in routes]
+        routes.append(_identity(fresh.value))
+        sources.append(fresh.error)
+        z = Rounded(fresh.value, _gathered(routes, sources))
+        outputs, jacobian = activation(z, formula, arithmetic)
+        layers.append(Layer(own, inputs, z, outputs, jacobian))
+        slope, left = _linear_part(layers[-1], formula)
+        inputs = outputs
+    return layers
+
+
+def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic) -> list[Rounded]:
+    """BP1 and BP2, every error propagated with its signs: the deltas of layers 1..L."""
+    delta = layers[-1].jacobian.pull_back(gradient)
+    routes, sources = [_identity(delta.value)], [delta.error]
+    deltas = [delta]
+    for layer, above in zip(reversed(layers[:-1]), reversed(layers[1:]), strict=True):
+        s = upstream(delta, above.parameters, arithmetic)
+        if isinstance(layer.jacobian, ElementwiseSlope):
+            # What e_s brings from above travels along the routes; here it counts only where it meets e_phi'.
+            fresh = upstream(Rounded(delta.value, np.zeros_like(delta.value)), above.parameters, arithmetic)
+            phi_prime = layer.jacobian.slope
+            source = layer.jacobian.pull_back(fresh).error + s.error * phi_prime.error
+            step = phi_prime.value[:, :, None] * above.parameters.weight.T[None, :, :]
+            routes = [step @ route for route in routes]
+            value = s.value * phi_prime.value
+        else:
+            whole = layer.jacobian.pull_back(s)
+            value, source = whole.value, whole.error
+            routes = [np.zeros((len(value), value.shape[1], route.shape[2])) for route in routes]
+        routes.append(_identity(value))
+        sources.append(source)
+        delta = Rounded(value, _gathered(routes, sources))
+        deltas.append(delta)
+    return deltas[::-1]
+
+
+def _linear_part(layer: Layer, formula: Formula) -> tuple[Array, Array]:
+    """phi' along which dz is followed, and rho: what |da| may have beyond it.
+
+    e_a = |phi'| e_z + rho, unless it was cut at the range of phi; then, and for a row-wise activation, nothing is
+    followed and rho is all of e_a.
+    """
+    z, outputs = layer.z, layer.outputs
+    if not isinstance(layer.jacobian, ElementwiseSlope):
+        return np.zeros_like(z.value), outputs.error
+    slope = layer.jacobian.slope.value
+    least, most = CURVES[formula.name].value_range(formula.options)
+    whole = ~(outputs.error >= most - least)
+    return np.where(whole, slope, 0.0), np.where(whole, outputs.error - np.abs(slope) * z.error, outputs.error)
+
+
+def _identity(values: Array) -> Array:
+    """One identity per sample, (N, O, O)."""
+    batch, width = values.shape
+    return np.broadcast_to(np.eye(width), (batch, width, width))
+
+
+def _gathered(routes: list[Array], sources: list[Array]) -> Array:
+    """sum_k |route_k| source_k, (N, O)."""
+    total = sum((np.abs(route) @ source[:, :, None])[:, :, 0] for route, source in zip(routes, sources, strict=True))
+    return np.asarray(total)
