@@ -1,0 +1,347 @@
+"""Gradients, reference and bound in; one verdict for every quantity out.
+
+A quantity is one compared array: the loss, or the delta, bias or weight gradient of a layer, or the input gradient.
+It agrees when no entry is further from the reference than rounding can explain, and when that bound is small enough
+to say anything at all. Comparison order: missing, shape, non-finite pattern, values.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof import doubts
+from backproof.cases.case import Case
+from backproof.cases.gradients import Gradients
+from backproof.doubts import entry
+from backproof.truth.arithmetic import Arithmetic
+from backproof.verdicts import Check, Verdict, whole_call
+
+if TYPE_CHECKING:
+    from backproof.truth.exact import Enclosure
+
+__all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "whole_call"]
+
+Array = NDArray[Any]
+Level = Literal["accurate", "textbook", "kink"]
+
+# The smallest positive double stands for a bound of zero in error / bound: then 0 / 0 is 0, and x / 0 is inf.
+SMALLEST = 5e-324
+
+
+class Offered(Protocol):
+    """What a candidate gave, in the default layout; None stands for what it did not return."""
+
+    @property
+    def loss(self) -> Array | None:
+        """C, or the unreduced losses."""
+        ...
+
+    @property
+    def weights(self) -> Sequence[Array | None]:
+        """dC/dW per layer, (O, I)."""
+        ...
+
+    @property
+    def biases(self) -> Sequence[Array | None]:
+        """dC/db per layer, (O,)."""
+        ...
+
+    @property
+    def inputs(self) -> Array | None:
+        """dC/dx, (N, I)."""
+        ...
+
+    @property
+    def deltas(self) -> Sequence[Array | None] | None:
+        """dC/dz per layer, (N, O)."""
+        ...
+
+
+class Bounds:
+    """What may be asked about one case's rounding, computed when first asked for: nearly every case needs one bound.
+
+    Levels: "accurate" admits the forms that are accurate in the tails, "textbook" every textbook form, "kink" also
+    any subgradient wherever the derivative does not exist.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._found: dict[tuple[str, ...], Gradients] = {}
+        self._exact: Enclosure | None = None
+
+    def limit(
+        self,
+        level: Level = "accurate",
+        *,
+        dtype: str | None = None,
+        against: Literal["reference", "truth"] = "reference",
+    ) -> Gradients:
+        """Per entry, the largest difference from the reference, or the truth, that rounding explains.
+
+        `dtype` is that of the arithmetic that is judged; the case's own, unless given.
+        """
+        key = (level, dtype or self.case.spec.dtype, against)
+        if key not in self._found:
+            from backproof.truth import rounding
+
+            self._found[key] = rounding.bound(
+                self.case,
+                forms="accurate" if level == "accurate" else "textbook",
+                kinks="any" if level == "kink" else "sharp",
+                against=against,
+                dtype=dtype,
+            )
+        return self._found[key]
+
+    def exact(self) -> Enclosure:
+        """The true values, enclosed: the arbiter where candidate and reference differ."""
+        if self._exact is None:
+            from backproof.truth import exact
+
+            self._exact = exact.enclose(self.case, self.limit())
+        return self._exact
+
+
+class _Pair(NamedTuple):
+    """One quantity with both its arrays, of the same shape."""
+
+    quantity: str
+    layer: int | None
+    position: str
+    candidate: Array
+    reference: Array
+
+
+def compare(case: Case, offered: Offered, reference: Gradients, bounds: Bounds) -> tuple[Check, ...]:
+    """One check per quantity of `reference`, in backward order: loss, then delta, bias, weight per layer, then input.
+
+    All arrays of the case are laid end to end and judged at once by the first bound; only a quantity that does not
+    agree by it is looked at on its own.
+    """
+    checks: list[Check | None] = []
+    pairs: list[_Pair] = []
+    for quantity, layer, wanted in reference.quantities():
+        position = _position(layer, case.spec.depth)
+        given = _given(offered, quantity, layer)
+        if given is not None and quantity == "loss" and given.size == 1 == wanted.size:
+            given = given.reshape(wanted.shape)  # a loss of shape (1,) or (1, 1) is a scalar to every reader
+        if given is not None and given.shape == wanted.shape:
+            pairs.append(_Pair(quantity, layer, position, given, wanted))
+            checks.append(None)
+        else:
+            checks.append(_without_numbers(quantity, layer, position, given, wanted))
+    judged = iter(_judge_together(case, pairs, bounds))
+    return tuple(next(judged) if check is None else check for check in checks)
+
+
+def _position(layer: int | None, depth: int) -> str:
+    if layer is None:
+        return ""
+    return "output" if layer == depth else "first" if layer == 1 else "hidden"
+
+
+def _given(offered: Offered, quantity: str, layer: int | None) -> Array | None:
+    if layer is None:
+        return offered.loss if quantity == "loss" else offered.inputs
+    arrays = {"weight": offered.weights, "bias": offered.biases, "delta": offered.deltas}[quantity]
+    return None if arrays is None else arrays[layer - 1]
+
+
+def _without_numbers(quantity: str, layer: int | None, position: str, given: Array | None, wanted: Array) -> Check:
+    if given is not None:
+        verdict, note = Verdict.SHAPE, f"got shape {given.shape}, wanted {wanted.shape}"
+        if given.size == wanted.size and given.T.shape == wanted.shape:
+            note += ": it looks transposed"
+    elif quantity in ("weight", "bias"):
+        verdict, note = Verdict.MISSING, f"got None, wanted an array of shape {wanted.shape}"
+    else:
+        verdict, note = Verdict.NOT_OFFERED, ""
+    shape = None if given is None else given.shape
+    return Check(
+        quantity, layer, position, shape, None, None, verdict, None, None, None, None, None, None, None, None, note
+    )
+
+
+def _judge_together(case: Case, pairs: Sequence[_Pair], bounds: Bounds) -> Iterator[Check]:
+    if not pairs:
+        return
+    accurate = bounds.limit()
+    candidate = np.concatenate([pair.candidate.ravel() for pair in pairs], dtype=np.float64, casting="unsafe")
+    reference = np.concatenate([pair.reference.ravel() for pair in pairs])
+    limit = np.concatenate([entry(accurate, pair.quantity, pair.layer).ravel() for pair in pairs])
+    with np.errstate(all="ignore"):
+        error = np.abs(candidate - reference)
+        ratio = error / np.maximum(limit, SMALLEST)
+    starts = [0]
+    for pair in pairs:
+        starts.append(starts[-1] + pair.candidate.size)
+    worst = np.array([start + int(ratio[start:end].argmax()) for start, end in itertools.pairwise(starts)])
+    first = np.array(starts[:-1])
+    columns = zip(
+        pairs,
+        starts,
+        worst.tolist(),
+        ratio[worst].tolist(),
+        limit[worst].tolist(),
+        candidate[worst].tolist(),
+        reference[worst].tolist(),
+        np.maximum.reduceat(error, first).tolist(),
+        np.maximum.reduceat(limit, first).tolist(),
+        np.maximum.reduceat(np.abs(reference), first).tolist(),
+        np.add.reduceat(reference != 0.0, first, dtype=np.int64).tolist(),
+        strict=False,
+    )
+    dtype = np.dtype(case.spec.dtype)
+    for pair, start, at, excess, bound, got, wanted, max_error, max_bound, size, nonzero in columns:
+        if excess <= 1.0 and _decides(max_bound, size) and pair.candidate.dtype == dtype:
+            index = _index(at - start, pair.candidate.shape)
+            yield Check(
+                pair.quantity, pair.layer, pair.position, pair.candidate.shape, pair.candidate.size, nonzero,
+                Verdict.AGREE, 0, max_error, bound, excess, index, got, wanted, None, "",
+            )  # fmt: skip
+        else:
+            yield _judge_alone(case, pair, bounds)
+
+
+def _index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index of the entry at `flat` in C order: `np.unravel_index` on Python numbers, at a tenth of its cost."""
+    index: list[int] = []
+    for length in reversed(shape):
+        flat, at = divmod(flat, length)
+        index.append(at)
+    return tuple(reversed(index))
+
+
+def _decides(largest_bound: float, size: float) -> bool:
+    """Whether a bound can bless: it is smaller than the quantity's own largest entry, or zero (exact zeros)."""
+    return largest_bound < size or largest_bound == 0.0
+
+
+class _Numbers:
+    """Error against a limit, entry by entry, where infinities and NaNs may occur.
+
+    The same infinity, or NaN, on both sides is no error; a limit of NaN or inf says nothing, so nothing exceeds it.
+    """
+
+    def __init__(self, pair: _Pair, limit: Array) -> None:
+        self.pair = pair
+        self.candidate = pair.candidate.astype(np.float64)
+        self.reference = pair.reference
+        self.limit = np.where(np.isnan(limit), np.inf, limit)
+        with np.errstate(all="ignore"):
+            same = (self.candidate == self.reference) | (np.isnan(self.candidate) & np.isnan(self.reference))
+            error = np.abs(self.candidate - self.reference)
+            self.error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+            self.ratio = np.where(same | (self.limit == np.inf), 0.0, self.error / np.maximum(self.limit, SMALLEST))
+        finite = np.abs(self.reference[np.isfinite(self.reference)])
+        self.size = float(finite.max(initial=0.0))
+
+    @property
+    def within(self) -> bool:
+        return bool((self.ratio <= 1.0).all())
+
+    @property
+    def decided(self) -> bool:
+        return _decides(float(self.limit.max()), self.size)
+
+    @property
+    def bounded(self) -> bool:
+        return bool((self.limit < np.inf).all())
+
+    @property
+    def same_pattern(self) -> bool:
+        """Whether candidate and reference are finite in the same places, wherever the bound says anything."""
+        agree = np.isfinite(self.candidate) == np.isfinite(self.reference)
+        return bool((agree | (self.limit == np.inf)).all())
+
+    def check(self, verdict: Verdict, note: str, exact: Array | None = None) -> Check:
+        pair, at = self.pair, int(self.ratio.argmax())
+        return Check(
+            pair.quantity,
+            pair.layer,
+            pair.position,
+            self.candidate.shape,
+            self.candidate.size,
+            int(np.count_nonzero(self.reference)),
+            verdict,
+            int(np.count_nonzero(self.ratio > 1.0)),
+            float(self.error.max()),
+            float(self.limit.flat[at]),
+            float(self.ratio.flat[at]),
+            _index(at, self.candidate.shape),
+            float(self.candidate.flat[at]),
+            float(self.reference.flat[at]),
+            None if exact is None else float(exact.flat[at]),
+            note,
+        )
+
+
+_LEVELS: tuple[tuple[Level, str], ...] = (
+    ("accurate", ""),
+    ("textbook", "lossy form"),
+    ("kink", "another subgradient where the derivative does not exist"),
+)
+
+
+def _judge_alone(case: Case, pair: _Pair, bounds: Bounds) -> Check:
+    """The careful way, for a quantity that the first bound does not settle, or whose dtype is not the case's.
+
+    The bounds are tried from the tightest to the widest. A result of another dtype is held to that dtype's bounds
+    first; one that is wider than the case asks for, but only as accurate as the case's own dtype, agrees and is noted
+    as that.
+    """
+    asked = case.spec.dtype
+    own = "float32" if pair.candidate.dtype.kind == "f" and pair.candidate.dtype.itemsize <= 4 else "float64"
+    other = "" if pair.candidate.dtype == asked else f"{pair.candidate.dtype} result"
+    for dtype in dict.fromkeys((own, asked) if own == "float64" else (own,)):
+        accuracy = f"{other} with the accuracy of {dtype}" if other and dtype != own else other
+        for level, level_note in _LEVELS:
+            numbers = _Numbers(pair, entry(bounds.limit(level, dtype=dtype), pair.quantity, pair.layer))
+            if not numbers.within:
+                continue
+            note = "; ".join(part for part in (level_note, accuracy) if part)
+            if level == "kink":
+                verdict = Verdict.KINK if numbers.bounded else Verdict.UNDECIDED
+                return numbers.check(verdict, note if numbers.bounded else doubts.KINK)
+            if numbers.decided:
+                return numbers.check(Verdict.AGREE, note)
+            arithmetic = Arithmetic.of(dtype, forms=level)
+            reason = doubts.reason(arithmetic, case, pair.quantity, pair.layer, numbers.size)
+            return numbers.check(Verdict.UNDECIDED, reason)
+    return _arbitrate(pair, bounds, own, other)
+
+
+def _arbitrate(pair: _Pair, bounds: Bounds, dtype: str, note: str) -> Check:
+    """Candidate and reference differ by more than rounding: exact arithmetic says which of the two is wrong."""
+    numbers = _Numbers(pair, entry(bounds.limit("textbook", dtype=dtype), pair.quantity, pair.layer))
+    middle = entry(bounds.exact().middle, pair.quantity, pair.layer)
+    radius = entry(bounds.exact().radius, pair.quantity, pair.layer)
+    known = np.isfinite(middle) & np.isfinite(radius)
+    beyond = numbers.ratio > 1.0
+    if (known & (radius <= numbers.limit))[beyond].all():
+
+        def holds(values: Array, dtype: str) -> bool:
+            limit = entry(bounds.limit("textbook", dtype=dtype, against="truth"), pair.quantity, pair.layer)
+            truth = pair._replace(candidate=values, reference=middle)
+            return _Numbers(truth, np.where(known, limit + radius, np.inf)).within
+
+        reference_holds = holds(pair.reference, "float64")
+        if holds(pair.candidate, dtype):
+            if reference_holds:
+                return numbers.check(Verdict.AGREE, "within the bound of the exact value", middle)
+            return numbers.check(Verdict.REFERENCE_WRONG, _deviation(bounds.case), middle)
+        if not reference_holds:
+            note = "; ".join(part for part in (f"PyTorch is wrong here too ({_deviation(bounds.case)})", note) if part)
+    return numbers.check(Verdict.DISAGREE if numbers.same_pattern else Verdict.NON_FINITE, note, middle)
+
+
+def _deviation(case: Case) -> str:
+    """The name of PyTorch's deviation that this case meets."""
+    from backproof.truth.deviations import DEVIATIONS
+
+    return next((row.name for row in DEVIATIONS if row.applies(case)), "not a listed deviation")

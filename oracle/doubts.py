@@ -1,0 +1,117 @@
+"""Why a bound cannot decide: one word for each `undecided`.
+
+The word is found by experiment on the bound itself. Two causes can be taken away: if the bound decides once no kink
+is within reach, or once nothing underflows, that was it. The others are stages of the route on which error / value
+grows; the one on which it grows most is named. A word explains a verdict and never changes one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from math import inf, log
+
+import numpy as np
+
+from backproof.cases.case import Case
+from backproof.cases.gradients import Gradients
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.rounding import backward, forward, output_gradient, parameters_of, upstream
+
+KINK = "kink"
+UNDERFLOW = "underflow"
+SATURATION = "saturation"
+CANCELLATION = "cancellation"
+DEPTH = "depth"
+
+REASONS = {
+    KINK: "rounding alone may carry a preactivation across a point where the derivative jumps",
+    UNDERFLOW: "the numbers are so small that the dtype holds few of their digits, or none",
+    SATURATION: "a slope or a probability is smaller than its own rounding error",
+    CANCELLATION: "terms that are much larger than their sum cancel",
+    DEPTH: "rounding errors may have grown through the layers until they are as large as the result",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Kinkless(Arithmetic):
+    """Arithmetic in which no kink is ever within reach."""
+
+    def meets_kink(self, distance: Array, error: Array) -> Array:
+        return np.zeros(np.broadcast_shapes(distance.shape, error.shape), dtype=bool)
+
+
+def reason(arithmetic: Arithmetic, case: Case, quantity: str, layer: int | None, size: float) -> str:
+    """The cause, one of REASONS, for which the bound on a quantity of `case` is not below `size`, its largest entry."""
+    fields = {field.name: getattr(arithmetic, field.name) for field in dataclasses.fields(arithmetic)}
+    with np.errstate(all="ignore"):
+        if _largest(case, _Kinkless(**fields), quantity, layer) < size:
+            return KINK
+        dry = dataclasses.replace(arithmetic, smallest=0.0)
+        if _largest(case, dry, quantity, layer) < size or 0.0 < size < arithmetic.smallest / arithmetic.unit:
+            return UNDERFLOW
+        return _steepest(case, arithmetic, quantity, layer, size)
+
+
+def _largest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None) -> float:
+    errors = backward(case, forward(case, parameters_of(case), arithmetic), arithmetic)
+    return float(np.max(entry(errors, quantity, layer)))
+
+
+def entry(gradients: Gradients, quantity: str, layer: int | None) -> Array:
+    """The array of one quantity; LookupError where there is none."""
+    if layer is None:
+        found = gradients.loss if quantity == "loss" else gradients.inputs
+    else:
+        arrays = {"weight": gradients.weights, "bias": gradients.biases, "delta": gradients.deltas}[quantity]
+        found = None if arrays is None else arrays[layer - 1]
+    if found is None:
+        raise LookupError(
+            f"no {quantity} of layer {layer}: reference, bound and exact values must offer the same quantities"
+        )
+    return found
+
+
+def _steepest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None, size: float) -> str:
+    """The cause that multiplied error / value most on the way to the quantity."""
+    layers = forward(case, parameters_of(case), arithmetic)
+    outputs = layers[-1].outputs
+    loss_error, s = output_gradient(case, outputs, arithmetic)
+    stages = [(DEPTH, _ratio(outputs))]
+    if quantity == "loss":
+        stages.append((CANCELLATION, float(np.max(loss_error)) / size if size else inf))
+    else:
+        stages.append((SATURATION if case.spec.loss.name in _PROBABILISTIC else CANCELLATION, _ratio(s)))
+        for number in range(case.spec.depth, (layer or 1) - 1, -1):
+            delta = layers[number - 1].jacobian.pull_back(s)
+            s = upstream(delta, layers[number - 1].parameters, arithmetic)
+            stages.append((SATURATION, _ratio(delta)))
+            stages.append((DEPTH, _ratio(s) if number > (layer or 0) else _ratio(delta)))
+        stages.append((CANCELLATION, _largest(case, arithmetic, quantity, layer) / size if size else inf))
+    growth = dict.fromkeys(REASONS, 0.0)
+    before = arithmetic.unit
+    for cause, after in stages:
+        if after == inf:
+            return cause
+        growth[cause] += log(max(after, arithmetic.unit) / before)
+        before = max(after, arithmetic.unit)
+    return max(growth, key=lambda cause: growth[cause])
+
+
+_PROBABILISTIC = {
+    "bce",
+    "bce_with_logits",
+    "cross_entropy",
+    "nll",
+    "kl_div",
+    "categorical_cross_entropy",
+    "soft_margin",
+    "multilabel_soft_margin",
+}
+
+
+def _ratio(found: Rounded) -> float:
+    """Largest error over largest value; infinite where there is an error and no value."""
+    error, value = float(np.max(found.error)), float(np.max(np.abs(found.value)))
+    if not error < inf:
+        return inf
+    return error / value if value else (inf if error else 0.0)
