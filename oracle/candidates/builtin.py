@@ -1,0 +1,61 @@
+"""The two candidates that ship with Backproof: `scratch`, and PyTorch's own arithmetic, held to the same bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from backproof.candidates.contract import Answer, Candidate
+from backproof.cases.case import Case
+from backproof.cases.domain import Domain
+
+
+class Scratch:
+    """The handwritten NumPy network of `backproof.scratch`."""
+
+    name: Final = "scratch"
+    text: Final = "scratch"
+
+    def __init__(self) -> None:
+        self.domain = Domain()
+
+    def answer(self, case: Case) -> Answer:
+        """dC/dW, dC/db, dC/dx and every delta, by `scratch.Network`."""
+        from backproof.scratch import Network
+
+        spec = case.spec
+        network = Network(
+            case.weights,
+            case.biases,
+            [formula.name for formula in spec.activations],
+            loss=spec.loss.name,
+            reduction=spec.reduction,
+            activation_options=[formula.options for formula in spec.activations],
+            loss_options=case.loss_options,
+            penalty=spec.penalty,
+            upstream=case.upstream,
+        )
+        found = network.gradients(case.x, case.y)
+        return Answer(
+            loss=found.loss, weights=found.weights, biases=found.biases, inputs=found.inputs, deltas=found.deltas
+        )
+
+
+class Torch:
+    """PyTorch in the case's own dtype: float32 arithmetic against the float64 reference, float64 against itself."""
+
+    name: Final = "torch"
+    text: Final = "torch"
+
+    def __init__(self) -> None:
+        self.domain = Domain()
+
+    def answer(self, case: Case) -> Answer:
+        """The same quantities, by PyTorch's autograd."""
+        from backproof.truth import autograd
+
+        return Answer.of(autograd.gradients(case))
+
+
+BUILTIN: Final[Mapping[str, Callable[[], Candidate]]] = MappingProxyType({"scratch": Scratch, "torch": Torch})

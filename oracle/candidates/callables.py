@@ -1,0 +1,127 @@
+"""Python functions as candidates: called with fresh copies in their own layout, and never trusted to behave."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.candidates.contract import Answer, Failure
+from backproof.candidates.layout import Declaration, Layout
+from backproof.candidates.reading import UnreadableError, read
+from backproof.cases.case import Case
+from backproof.cases.domain import Domain
+from backproof.cases.spec import Penalty
+
+Array = NDArray[Any]
+
+
+def common_ground() -> Domain:
+    """What a candidate without a Domain is asked for: what nearly every handwritten network has, in float64."""
+    return Domain(
+        activations=("identity", "sigmoid", "tanh", "relu"),
+        output_activations=("identity", "sigmoid", "tanh", "relu", "softmax"),
+        losses=("mse", "half_squared_error", "cross_entropy"),
+        reductions=("sum", "mean"),
+        dtypes="float64",
+    )
+
+
+@dataclass
+class Network:
+    """The network that a candidate is handed: fresh, writable arrays in the candidate's own layout.
+
+    weights[l] (O, I), biases[l] (O,) or None; activations[l] a name, activation_options[l] its parameters; loss a name,
+    loss_options its parameters; reduction; penalty (None, or .l1 .l2 .on_biases .divided_by); upstream: under reduction
+    "none" the factors of the unreduced losses, else None.
+    """
+
+    weights: list[Array]
+    biases: list[Array | None]
+    activations: list[str]
+    activation_options: list[dict[str, Any]]
+    loss: str
+    loss_options: dict[str, Any]
+    reduction: str
+    penalty: Penalty | None
+    upstream: Array | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionCandidate:
+    """A function `loss_and_gradients(network, x, y)`; without a declaration it has the default layout.
+
+    `text` is the CANDIDATE text that finds it again in another process; None for a function that was handed over.
+    """
+
+    name: str
+    function: Callable[..., object]
+    declaration: Declaration | None = None
+    text: str | None = None
+
+    @property
+    def domain(self) -> Domain:
+        """The declared domain; without one, the common ground."""
+        return common_ground() if self.declaration is None else self.declaration.domain
+
+    def answer(self, case: Case) -> Answer:
+        """Call the function on copies of the case's arrays, and read what it returns."""
+        layout = Layout() if self.declaration is None else self.declaration.layout
+        handed = _Handed(case, layout)
+        try:
+            returned = self.function(handed.network, handed.x, handed.y)
+        except NotImplementedError as error:
+            # Without a declared domain this is an honest answer; with one, an unfilled homework must not pass.
+            failure: Failure = "unsupported" if self.declaration is None else "error"
+            return Answer(failure=failure, message=_told(error))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises is its verdict, not our crash
+            return Answer(failure="error", message=_told(error))
+        try:
+            return replace(read(returned, case, layout), mutated=handed.changed())
+        except UnreadableError as error:
+            return Answer(failure=error.failure, message=str(error))
+
+
+class _Handed:
+    """A case as it is handed over, with what it held before the call."""
+
+    def __init__(self, case: Case, layout: Layout) -> None:
+        spec = case.spec
+        options = {
+            name: layout.give_samples(value) if isinstance(value, np.ndarray) else value
+            for name, value in case.loss_options.items()
+        }
+        self.network = Network(
+            weights=[layout.give_weight(weight) for weight in case.weights],
+            biases=[None if bias is None else layout.give_bias(bias) for bias in case.biases],
+            activations=[formula.name for formula in spec.activations],
+            activation_options=[formula.options for formula in spec.activations],
+            loss=spec.loss.name,
+            loss_options=options,
+            reduction=spec.reduction,
+            penalty=spec.penalty,
+            upstream=None if case.upstream is None else layout.give_samples(case.upstream),
+        )
+        self.x, self.y = layout.give_samples(case.x), layout.give_samples(case.y)
+        named = [("x", self.x), ("y", self.y), ("network.upstream", self.network.upstream)]
+        named += [(f"network.weights[{at}]", weight) for at, weight in enumerate(self.network.weights)]
+        named += [(f"network.biases[{at}]", bias) for at, bias in enumerate(self.network.biases)]
+        named += [(f"network.loss_options[{name!r}]", value) for name, value in options.items()]
+        # Bytes, because comparing them is ten times as fast as comparing arrays and takes NaN for equal to itself.
+        self._before = [(name, array, array.tobytes()) for name, array in named if isinstance(array, np.ndarray)]
+
+    def changed(self) -> str:
+        """The name of the first array that no longer holds what it held, or ""."""
+        return next((name for name, array, before in self._before if array.tobytes() != before), "")
+
+
+def _told(error: BaseException) -> str:
+    """An exception in one line, with the place that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if len(frames) > 1 else ""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {text}' if text else ''}{place}"

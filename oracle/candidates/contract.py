@@ -1,0 +1,106 @@
+"""What a candidate is: something with a name and a domain that answers a case with gradients, or says why it cannot.
+
+A CANDIDATE, as people write it, is the name of a built-in one (`scratch`, `torch`), or a place to find a function:
+`path.py`, `path.py:name` or `package.module:name`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from backproof.cases.case import Case
+    from backproof.cases.domain import Domain
+    from backproof.cases.gradients import Gradients
+
+Array = NDArray[Any]
+Failure = Literal["error", "timeout", "unsupported", "shape", "missing"]
+"""Why there is nothing to compare; each is the name of a verdict."""
+
+
+class CandidateError(Exception):
+    """A candidate that cannot be had: no such file or name, an import that fails, or something that is not callable."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answer:
+    """What a candidate returned for one case, in the default layout, or why there is nothing that can be read.
+
+    loss: (), or under reduction "none" (N, O) or (N,); weights: (O, I) and biases: (O,) per layer, in layer order;
+    inputs: (N, I); deltas: (N, O) per layer. None stands for what was not returned. `failure` says that there are no
+    gradients, `message` why; `mutated` names the first array of the case that the call changed ("" for none).
+    """
+
+    loss: Array | None = None
+    weights: tuple[Array | None, ...] = ()
+    biases: tuple[Array | None, ...] = ()
+    inputs: Array | None = None
+    deltas: tuple[Array | None, ...] | None = None
+    failure: Failure | None = None
+    message: str = ""
+    mutated: str = ""
+
+    @classmethod
+    def of(cls, gradients: Gradients) -> Answer:
+        """The answer that is a full set of gradients."""
+        return cls(
+            loss=gradients.loss,
+            weights=gradients.weights,
+            biases=gradients.biases,
+            inputs=gradients.inputs,
+            deltas=gradients.deltas,
+        )
+
+
+class Candidate(Protocol):
+    """An implementation of backpropagation under test.
+
+    One that other processes can find again also has `text`, its CANDIDATE text; without it, one process does all.
+    """
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    @property
+    def domain(self) -> Domain:
+        """The networks that it says it supports: it is never asked for others."""
+        ...
+
+    def answer(self, case: Case) -> Answer:
+        """Its loss and gradients for one case.
+
+        What the implementation raises may pass through: whoever asks turns it into a failed Answer.
+        """
+        ...
+
+
+def load(candidate: object) -> tuple[Candidate, ...]:
+    """The candidates that a CANDIDATE text names: one, or all those of a file. A function, or a Candidate, is one.
+
+    Raises CandidateError where there is none, with the live names and the closest one.
+    """
+    from backproof.candidates import builtin, finding
+
+    if not isinstance(candidate, str):
+        if hasattr(candidate, "answer") and hasattr(candidate, "domain"):
+            return (cast("Candidate", candidate),)
+        if callable(candidate):
+            return (finding.wrap(candidate),)
+        raise CandidateError(f"a candidate is a name, a function or a Candidate; got {candidate!r}")
+    if candidate in builtin.BUILTIN:
+        return (builtin.BUILTIN[candidate](),)
+    if candidate.endswith(".py") or ":" in candidate:
+        return finding.find(candidate)
+    names = list(builtin.BUILTIN)
+    close = difflib.get_close_matches(candidate, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise CandidateError(
+        f"no candidate {candidate!r}.{hint} A candidate is one of the built-in {' and '.join(map(repr, names))}, "
+        "or a function: my_net.py, my_net.py:name or package.module:name."
+    )

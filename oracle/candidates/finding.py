@@ -1,0 +1,114 @@
+"""From a CANDIDATE text to functions: `path.py`, `path.py:name` or `package.module:name`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from backproof.candidates.callables import FunctionCandidate
+from backproof.candidates.contract import CandidateError
+from backproof.candidates.layout import MARK
+
+FUNCTION: Final = "loss_and_gradients"
+_FILE: Final = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[\w.]+))?")
+_MODULE: Final = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[\w.]+)")
+
+
+def find(text: str) -> tuple[FunctionCandidate, ...]:
+    """The functions that `text` names: the one named, or every @candidate of the file, or its `loss_and_gradients`.
+
+    Raises CandidateError where there is none, or where importing the file fails.
+    """
+    if matched := _FILE.fullmatch(text):
+        path, name = Path(matched["path"]), matched["name"]
+        module, where = _module_from_file(path), matched["path"]
+    elif matched := _MODULE.fullmatch(text):
+        name, where = matched["name"], matched["module"]
+        with _importing(f"module {where!r}"):
+            module = importlib.import_module(where)
+    else:
+        raise CandidateError(
+            f"cannot read {text!r} as a candidate: write my_net.py, my_net.py:name or package.module:name"
+        )
+    names = [name] if name else _names(module, where)
+    return tuple(_candidate(module, where, name) for name in names)
+
+
+def wrap(function: Callable[..., object]) -> FunctionCandidate:
+    """A function that is already at hand, declared or not, as a candidate."""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return FunctionCandidate(name=name, function=function, declaration=getattr(function, MARK, None))
+
+
+def _module_from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [p.name for p in sorted(path.parent.glob("*.py"))], n=1)
+        hint = f" Did you mean {path.with_name(near[0])}?" if near else ""
+        raise CandidateError(f"no file {path}.{hint}")
+    name = f"backproof_candidate_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise CandidateError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up by its name
+    # What lies beside the file can be imported by it, as if it were run as a script.
+    sys.path.insert(0, str(path.resolve().parent))
+    with _importing(str(path)):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _importing(where: str) -> Iterator[None]:
+    """A candidate's own code fails in its own ways while it is imported."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        text = " ".join(str(error).split())
+        raise CandidateError(f"importing {where} failed with {type(error).__name__}: {text}") from error
+
+
+def _names(module: ModuleType, where: str) -> list[str]:
+    """The names of all declared functions in the order of the file; else the one name that everybody uses."""
+    own = {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
+    declared = [name for name, value in own.items() if hasattr(value, MARK)]
+    if declared or FUNCTION in own:
+        return declared or [FUNCTION]
+    functions = [
+        name for name, value in own.items() if inspect.isfunction(value) and value.__module__ == module.__name__
+    ]
+    found = (
+        f"It has {', '.join(functions)}: name one, as in {where}:{functions[0]}."
+        if functions
+        else "It has no function."
+    )
+    raise CandidateError(f"{where} has no function {FUNCTION}(network, x, y) and nothing under @candidate. {found}")
+
+
+def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
+    found: object = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            live = [known for known, value in vars(module).items() if callable(value) and not known.startswith("_")]
+            close = difflib.get_close_matches(name, live, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise CandidateError(f"{where} has no {name!r}.{hint} It has: {', '.join(live) or 'nothing callable'}.")
+        found = getattr(found, part)
+    if not callable(found) or isinstance(found, type):
+        kind = (
+            "a class; name a function or a method"
+            if isinstance(found, type)
+            else f"a {type(found).__name__}, not a function"
+        )
+        raise CandidateError(f"{where}:{name} is {kind}: {FUNCTION}(network, x, y)")
+    text = f"{where}:{name}"
+    return FunctionCandidate(name=text, function=found, declaration=getattr(found, MARK, None), text=text)

@@ -1,0 +1,100 @@
+"""What a candidate returned, read with care: arrays in the default layout, or a sentence that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.candidates.contract import Answer, Failure
+from backproof.candidates.layout import Layout
+from backproof.cases.case import Case
+
+Array = NDArray[Any]
+
+KEYS: Final = ("loss", "weights", "biases", "inputs", "deltas")
+WANTED: Final = "wanted (loss, weight_gradients, bias_gradients), or a dict with the keys " + ", ".join(KEYS)
+
+
+class UnreadableError(Exception):
+    """What came back cannot be read as gradients; `failure` is the verdict, the text its explanation."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure: Failure = failure
+
+
+def read(returned: object, case: Case, layout: Layout) -> Answer:
+    """The answer in what a candidate returned for `case`: (loss, weights, biases), or a dict with KEYS.
+
+    Raises UnreadableError, a sentence that its author understands.
+    """
+    parts = _parts(returned)
+    depth, dtype = case.spec.depth, case.spec.dtype
+
+    def per_layer(key: str, take: Callable[[Array], Array]) -> tuple[Array | None, ...]:
+        values = parts.get(key)
+        if values is None and key == "biases":
+            return (None,) * depth
+        if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
+            raise UnreadableError("error", f"{key} must hold one array per layer; got {_kind(values)}")
+        if len(values) != depth:
+            raise UnreadableError("shape", f"{key} must hold one array per layer, so {depth}; got {len(values)}")
+        return tuple(
+            None if value is None else take(_array(value, f"{key}[{at}]", dtype)) for at, value in enumerate(values)
+        )
+
+    if parts.get("weights") is None:
+        raise UnreadableError("missing", f"no weight gradients; {WANTED}")
+    weights, biases = per_layer("weights", layout.take_weight), per_layer("biases", layout.take_bias)
+    _refuse_exchanged(weights, biases, case)
+    loss, inputs = parts.get("loss"), parts.get("inputs")
+    return Answer(
+        loss=None if loss is None else layout.take_samples(_array(loss, "loss", dtype)),
+        weights=weights,
+        biases=biases,
+        inputs=None if inputs is None else layout.take_samples(_array(inputs, "inputs", dtype)),
+        deltas=None if parts.get("deltas") is None else per_layer("deltas", layout.take_samples),
+    )
+
+
+def _parts(returned: object) -> Mapping[str, object]:
+    if isinstance(returned, Mapping):
+        unknown = [repr(key) for key in returned if key not in KEYS]
+        if unknown:
+            raise UnreadableError("error", f"the returned dict has the unknown keys {', '.join(unknown)}; {WANTED}")
+        return returned
+    if isinstance(returned, (tuple, list)) and len(returned) == 3:
+        return dict(zip(KEYS, returned, strict=False))
+    size = f" of length {len(returned)}" if isinstance(returned, (tuple, list)) else ""
+    raise UnreadableError("error", f"returned {_kind(returned)}{size}; {WANTED}")
+
+
+def _array(value: object, where: str, dtype: str) -> Array:
+    """Anything numpy.asarray takes. Lists and integers have no floating dtype of their own: they get the case's."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UnreadableError("error", f"{where} is no array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise UnreadableError("error", f"{where} must hold real numbers; got {_kind(value)} of dtype {array.dtype}")
+    return array if array.dtype.kind == "f" and hasattr(value, "dtype") else array.astype(dtype)
+
+
+def _refuse_exchanged(weights: Sequence[Array | None], biases: Sequence[Array | None], case: Case) -> None:
+    """Weights and biases in each other's place have shapes that nothing else has."""
+
+    def fits(found: Sequence[Array | None], wanted: Sequence[Array | None]) -> bool:
+        return all(
+            have is not None and want is not None and have.shape == want.shape
+            for have, want in zip(found, wanted, strict=True)
+        )
+
+    if fits(weights, case.biases) and fits(biases, case.weights):
+        raise UnreadableError("shape", f"weight and bias gradients are exchanged: {WANTED}")
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
