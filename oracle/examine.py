@@ -1,0 +1,153 @@
+"""One case: the candidate's answer, the reference, the comparison, and whether a call leaves traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.candidates.contract import Answer, Candidate, load
+from backproof.cases.case import Case
+from backproof.cases.gradients import Gradients
+from backproof.comparison import Bounds, compare
+from backproof.verdicts import Check, Verdict, whole_call
+
+Array = NDArray[Any]
+Truth = Literal["torch", "exact"]
+
+
+class GradientError(AssertionError):
+    """A candidate's answer to one case is wrong; the text says which quantities and by how much."""
+
+
+class ReferenceMissingError(RuntimeError):
+    """What is to be held to be right cannot be had here."""
+
+
+def reference_of(truth: Truth) -> Callable[[Case], Gradients]:
+    """What is held to be right, case -> Gradients: PyTorch's autograd, or exact arithmetic, which needs no torch."""
+    if truth == "torch":
+        try:
+            from backproof.truth import autograd
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise ReferenceMissingError(
+                "PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact, "
+                "which needs neither PyTorch nor a recording"
+            ) from error
+        return autograd.reference
+    from backproof.truth import exact
+
+    return exact.reference
+
+
+def examine(candidate: Candidate, case: Case, *, truth: Truth = "torch", repeat: bool = False) -> tuple[Check, ...]:
+    """The verdict on every quantity of one case, in backward order; then on the call itself, where it is at fault.
+
+    `repeat` calls the candidate twice more: does a second call give the same numbers, does an earlier answer stay?
+    """
+    answer = ask(candidate, case)
+    if answer.failure is not None:
+        return (whole_call(Verdict(answer.failure), answer.message),)
+    bounds = Bounds(case)
+    checks = compare(case, answer, reference_of(truth)(case), bounds)
+    if answer.mutated:
+        checks += (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),)
+    if repeat:
+        checks += tuple(_traces(candidate, case, answer, bounds))
+    return checks
+
+
+def ask(candidate: Candidate, case: Case) -> Answer:
+    """The candidate's answer; whatever it raises is a failed one."""
+    try:
+        return candidate.answer(case)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a candidate's defect is a verdict, and the run goes on
+        return Answer(failure="error", message=f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def check_gradients(candidate: object, case: Case) -> tuple[Check, ...]:
+    """Examine one case and raise GradientError, an AssertionError, if any quantity is wrong; for use in tests.
+
+        @given(cases(domain))
+        def test_gradients(case):
+            check_gradients(my_network.loss_and_gradients, case)
+
+    `candidate` is a function `loss_and_gradients(network, x, y)`, a CANDIDATE text such as "scratch", or a Candidate.
+    """
+    checks: tuple[Check, ...] = ()
+    for found in load(candidate):
+        checks += examine(found, case)
+    wrong = [check for check in checks if check.verdict.fails]
+    if wrong:
+        raise GradientError(
+            "\n".join(
+                [f"{case.spec.id}: {len(wrong)} of {len(checks)} quantities are wrong"]
+                + [told(check) for check in wrong]
+            )
+        )
+    return checks
+
+
+def told(check: Check) -> str:
+    """A check in one line, for people."""
+    if check.max_abs_error is None:
+        return f"  {check.name}: {check.verdict}{f', {check.note}' if check.note else ''}"
+    at = f"[{', '.join(map(str, check.worst_index))}]" if check.worst_index else ""
+    exact = "" if check.exact_value is None else f", exactly {check.exact_value!r}"
+    note = f" ({check.note})" if check.note else ""
+    return (
+        f"  {check.name}{at}: {check.verdict}{note}; got {check.candidate_value!r}, wanted {check.reference_value!r}"
+        f"{exact}; rounding explains {check.bound:.2g}; {check.mismatched} of {check.entries} entries exceed it"
+    )
+
+
+def _traces(candidate: Candidate, case: Case, answer: Answer, bounds: Bounds) -> Iterator[Check]:
+    """What two further calls show: an answer that changes afterwards, and a second call with other numbers.
+
+    The call in between has other inputs (the samples' signs changed), so that a buffer that is handed out twice shows.
+    """
+    before = [(name, array, array.tobytes()) for name, array in _arrays(answer)]
+    flipped = -case.x
+    flipped.flags.writeable = False
+    ask(candidate, replace(case, x=flipped))
+    changed = next((name for name, array, held in before if array.tobytes() != held), None)
+    if changed is not None:
+        yield whole_call(
+            Verdict.NONDETERMINISTIC, f"a later call changed {changed} of an earlier answer: return a copy"
+        )
+        return
+    again = dict(_arrays(ask(candidate, case)))
+    limits = dict(_arrays(Answer.of(bounds.limit())))
+    for name, array, held in before:
+        second = again.get(name)
+        if second is not None and second.shape == array.shape and second.tobytes() == held:
+            continue
+        # Another order of summation in the second call is no state; two right answers are two bounds apart at most.
+        if second is None or second.shape != array.shape or _apart(array, second, limits.get(name)):
+            yield whole_call(Verdict.NONDETERMINISTIC, f"a second call with the same arguments gives another {name}")
+            return
+
+
+def _apart(first: Array, second: Array, limit: Array | None) -> bool:
+    """Whether two answers to the same call differ by more than two right answers can."""
+    if limit is None or first.shape != limit.shape:
+        return not np.array_equal(first, second, equal_nan=True)
+    with np.errstate(all="ignore"):
+        same = (first == second) | (np.isnan(first) & np.isnan(second)) | (limit == np.inf)
+        return bool((~same & ~(np.abs(np.float64(first) - second) <= 2.0 * limit)).any())
+
+
+def _arrays(answer: Answer) -> Iterator[tuple[str, Array]]:
+    """(name, array) of everything in an answer, as people index it: "weights[1]"."""
+    for name, array in (("loss", answer.loss), ("inputs", answer.inputs)):
+        if array is not None:
+            yield name, array
+    for name, arrays in (("weights", answer.weights), ("biases", answer.biases), ("deltas", answer.deltas or ())):
+        for at, array in enumerate(arrays):
+            if array is not None:
+                yield f"{name}[{at}]", array

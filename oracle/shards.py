@@ -1,0 +1,136 @@
+"""One shard of a run: specs drawn from (seed, shard), each examined. What comes back does not depend on who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from backproof.candidates.contract import Candidate, load
+from backproof.cases.case import build_case
+from backproof.cases.domain import Domain
+from backproof.cases.sampling import sample_specs
+from backproof.cases.spec import NetworkSpec
+from backproof.examine import Truth, examine
+from backproof.tally import Tally
+from backproof.verdicts import Check, Verdict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CASES_PER_SHARD: Final = 250
+"""Also the unit of evenness: each shard deals its own decks, so that its strata are as even as 250 cases can be."""
+
+REPEAT_EVERY: Final = 20
+"""Every so many cases the candidate is called again, to see whether it keeps a state."""
+
+_LEFT_OUT: Final = (Verdict.AGREE, Verdict.NOT_OFFERED)
+"""Verdicts that are no discrepancy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a worker needs to know.
+
+    `candidate` is a CANDIDATE text where a process must find it again, else the candidate itself. `ids` names the cases
+    instead of drawing them from the domain. `keep` asks for the rows of the tables.
+    """
+
+    candidate: Candidate | str
+    domain: Domain
+    seed: int
+    shard: int
+    count: int
+    truth: Truth = "torch"
+    strict_kinks: bool = False
+    keep: bool = False
+    ids: tuple[str, ...] = ()
+
+    def specs(self) -> list[NetworkSpec]:
+        """The specs of this shard."""
+        if self.ids:
+            return [NetworkSpec.parse(text) for text in self.ids]
+        return sample_specs(self.domain, seed=self.seed, shard=self.shard, count=self.count)
+
+    def portable(self) -> Task | None:
+        """The task as another process can take it: the candidate by its text; None where it has none."""
+        text = self.candidate if isinstance(self.candidate, str) else getattr(self.candidate, "text", None)
+        return None if text is None else replace(self, candidate=text)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What a task found: the settled tally, and rows of the tables `checks` and `discrepancies` where any were kept."""
+
+    tally: Tally
+    checks: pa.Table | None
+    discrepancies: pa.Table | None
+    interrupted: bool = False
+
+
+def examine_shard(
+    task: Task,
+    progress: Callable[[int, int], None] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> Shard:
+    """Examine every case of a task; `progress` hears (cases, wrong cases) after each, `stopped` ends it early."""
+    candidate = load(task.candidate)[0]
+    tally = Tally()
+    rows: list[tuple[object, ...]] = []
+    differing: list[tuple[object, ...]] = []
+    interrupted = False
+    try:
+        for number, spec in enumerate(task.specs()):
+            if stopped is not None and stopped():
+                interrupted = True
+                break
+            repeat = number % REPEAT_EVERY == 0
+            checks = examine(candidate, build_case(spec), truth=task.truth, repeat=repeat)
+            tally.add(spec, checks, strict_kinks=task.strict_kinks)
+            if task.keep:
+                rows += rows_of(candidate.name, spec, checks)
+                if any(check.verdict not in _LEFT_OUT for check in checks):
+                    differing += rows_of(candidate.name, spec, tuple(c for c in checks if c.verdict not in _LEFT_OUT))
+            if progress is not None:
+                progress(tally.cases, tally.wrong_cases)
+    except KeyboardInterrupt:
+        interrupted = True  # the second Ctrl-C, in the middle of a case that does not end
+    return Shard(tally.settle(), _table("checks", rows), _table("discrepancies", differing), interrupted)
+
+
+def _table(name: str, rows: list[tuple[object, ...]]) -> pa.Table | None:
+    if not rows:
+        return None
+    # Here and not above: a run that keeps nothing never needs Arrow.
+    from backproof.reports.tables import table
+
+    return table(name, rows)
+
+
+def rows_of(candidate: str, spec: NetworkSpec, checks: tuple[Check, ...]) -> Iterator[tuple[object, ...]]:
+    """The checks of one case as rows of the tables `checks` and `discrepancies`."""
+    network = (
+        spec.id,
+        candidate,
+        spec.depth,
+        "-".join(map(str, spec.widths)),
+        spec.batch_size,
+        "-".join(formula.id for formula in spec.activations),
+        spec.loss.id,
+        spec.reduction,
+        spec.dtype,
+        spec.values,
+        spec.seed,
+    )
+    for check in checks:
+        shape, index = check.shape, check.worst_index
+        yield (
+            *network,
+            *check[:3],
+            None if shape is None else "x".join(map(str, shape)) or "scalar",
+            *check[4:6],
+            check.verdict.value,
+            *check[7:11],
+            None if index is None else ",".join(map(str, index)) or None,
+            *check[12:],
+        )

@@ -1,0 +1,214 @@
+"""What many cases add up to: counts, strata, the worst numbers, the smallest failure. Tallies merge in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import inf, isnan
+from typing import NamedTuple
+
+import numpy as np
+
+from backproof.cases.spec import NetworkSpec
+from backproof.verdicts import Check, Verdict
+
+Key = tuple[str, str, str, str]
+"""A stratum: ("activation", name, "", dtype) or ("loss", name, reduction, dtype)."""
+
+
+def strata_of(spec: NetworkSpec) -> list[Key]:
+    """The strata that a case counts in: each activation that a layer of it has, and its loss with the reduction."""
+    names = dict.fromkeys(formula.name for formula in spec.activations)
+    keys: list[Key] = [("activation", name, "", spec.dtype) for name in names]
+    return [*keys, ("loss", spec.loss.name, spec.reduction, spec.dtype)]
+
+
+class Worst(NamedTuple):
+    """The largest error / bound of a quantity, and where; ties go to the id that sorts first, whoever found it."""
+
+    ratio: float
+    case: str
+    check: Check
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """Sorts the worst first."""
+        return (-self.ratio, self.case)
+
+
+@dataclass
+class Stratum:
+    """One stratum's counts. `ratios` is a histogram of error / bound, to three digits: small, and merged exactly."""
+
+    cases: int = 0
+    quantities: int = 0
+    disagreements: int = 0
+    kinks: int = 0
+    undecided: int = 0
+    worst: float = 0.0
+    worst_case: str = ""
+    ratios: Counter[float] = field(default_factory=Counter)
+
+    def merge(self, other: Stratum) -> None:
+        """Add the counts of another part of the run."""
+        self.cases += other.cases
+        self.quantities += other.quantities
+        self.disagreements += other.disagreements
+        self.kinks += other.kinks
+        self.undecided += other.undecided
+        self.ratios.update(other.ratios)
+        self.meet(other.worst, other.worst_case)
+
+    def meet(self, ratio: float, case: str) -> None:
+        """Note a ratio if it is the largest so far."""
+        if case and (not self.worst_case or (-ratio, case) < (-self.worst, self.worst_case)):
+            self.worst, self.worst_case = ratio, case
+
+    @property
+    def median(self) -> float | None:
+        """The (lower) median of error / bound over the decided quantities; None where there are none."""
+        half = (self.ratios.total() + 1) // 2
+        for ratio in sorted(self.ratios):
+            half -= self.ratios[ratio]
+            if half <= 0:
+                return ratio
+        return None
+
+
+def rounded(ratios: list[float]) -> Counter[float]:
+    """A histogram of non-negative numbers to three significant digits; NaN counts as infinite."""
+    values = np.nan_to_num(np.array(ratios), nan=np.inf, posinf=np.inf)
+    scaled = values[(values > 0.0) & (values < np.inf)]
+    exponents = np.floor(np.log10(scaled)).astype(np.int64) - 2
+    # Via text, because 10.0**-7 is rounded and digits * 10**-7 would be another double than the one that reads 1.23e-5.
+    digits = np.rint(scaled / 10.0**exponents).astype(np.int64)
+    pairs, counts = np.unique(np.stack([digits, exponents]), axis=1, return_counts=True)
+    histogram = Counter({float(f"{d}e{e}"): int(n) for (d, e), n in zip(pairs.T.tolist(), counts, strict=True)})
+    zeros, infinite = int((values == 0.0).sum()), int((values == np.inf).sum())
+    return histogram + Counter({0.0: zeros, inf: infinite})
+
+
+@dataclass
+class Tally:
+    """Everything about a run but its rows.
+
+    cases: examined; wrong_cases: with a quantity that fails; verdicts: per quantity; reasons: why undecided; notes:
+    of quantities that agree or are the reference's fault; first_wrong: (quantity, position) of the first failure on
+    the way back; by_quantity: verdicts per kind of quantity; worst: largest error / bound of all; smallest: the
+    smallest failing case with its first failing check.
+    """
+
+    cases: int = 0
+    wrong_cases: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    first_wrong: Counter[tuple[str, str]] = field(default_factory=Counter)
+    by_quantity: Counter[tuple[str, str]] = field(default_factory=Counter)
+    strata: dict[Key, Stratum] = field(default_factory=dict)
+    worst: Worst | None = None
+    smallest: tuple[tuple[int, ...], str, Check] | None = None
+    _pending: dict[Key, list[float]] = field(default_factory=dict)
+
+    def add(self, spec: NetworkSpec, checks: tuple[Check, ...], *, strict_kinks: bool = False) -> None:
+        """Count one case; `strict_kinks` makes a kink a failure."""
+        ratios: list[float] = []
+        wrong: list[Check] = []
+        worst: Check | None = None
+        excess = -1.0
+        kinks = undecided = decided = 0
+        for check in checks:
+            verdict = check.verdict
+            self.by_quantity[check.quantity, verdict] += 1
+            if verdict is Verdict.AGREE or verdict.fails:
+                if verdict is not Verdict.AGREE:
+                    wrong.append(check)
+                ratio = check.error_over_bound
+                if ratio is not None:
+                    ratio = inf if isnan(ratio) else ratio
+                    ratios.append(ratio)
+                    if ratio > excess:
+                        worst, excess = check, ratio
+            elif verdict is Verdict.KINK:
+                kinks += 1
+                if strict_kinks:
+                    wrong.append(check)
+            elif verdict is Verdict.UNDECIDED:
+                undecided += 1
+                self.reasons[check.note] += 1
+            if verdict.compared:
+                decided += 1
+                if check.note and not verdict.fails:
+                    self.notes[f"{verdict}: {check.note}"] += 1
+        self.cases += 1
+        if wrong:
+            self._fail(spec, wrong)
+        if worst is not None:
+            self._meet_worst(Worst(excess, spec.id, worst))
+        for key in strata_of(spec):
+            stratum = self.strata.setdefault(key, Stratum())
+            stratum.cases += 1
+            stratum.quantities += decided
+            stratum.disagreements += len(wrong)
+            stratum.kinks += kinks
+            stratum.undecided += undecided
+            if worst is not None:
+                stratum.meet(excess, spec.id)
+            self._pending.setdefault(key, []).extend(ratios)
+
+    def _fail(self, spec: NetworkSpec, wrong: list[Check]) -> None:
+        self.wrong_cases += 1
+        first = wrong[0]
+        self.first_wrong[first.quantity, first.position] += 1
+        self._meet_smallest(((spec.depth, sum(spec.widths), spec.batch_size), spec.id, first))
+
+    def _meet_worst(self, found: Worst) -> None:
+        if self.worst is None or found.rank < self.worst.rank:
+            self.worst = found
+
+    def _meet_smallest(self, found: tuple[tuple[int, ...], str, Check]) -> None:
+        if self.smallest is None or found[:2] < self.smallest[:2]:
+            self.smallest = found
+
+    def settle(self) -> Tally:
+        """Turn the error / bound of single quantities into histograms; to be called before merging."""
+        for key, ratios in self._pending.items():
+            self.strata[key].ratios.update(rounded(ratios))
+        self._pending.clear()
+        return self
+
+    def merge(self, other: Tally) -> None:
+        """Add another, settled part of the run."""
+        self.cases += other.cases
+        self.wrong_cases += other.wrong_cases
+        for name in ("reasons", "notes", "first_wrong", "by_quantity"):
+            getattr(self, name).update(getattr(other, name))
+        for key, stratum in other.strata.items():
+            self.strata.setdefault(key, Stratum()).merge(stratum)
+        if other.worst is not None:
+            self._meet_worst(other.worst)
+        if other.smallest is not None:
+            self._meet_smallest(other.smallest)
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """Quantities per verdict."""
+        found: Counter[str] = Counter()
+        for (_, verdict), count in self.by_quantity.items():
+            found[verdict] += count
+        return found
+
+    @property
+    def compared(self) -> int:
+        """Quantities whose numbers were judged."""
+        return sum(count for verdict, count in self.verdicts.items() if Verdict(verdict).compared)
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """The strata, sorted, as rows of the table `strata`."""
+        for key in sorted(self.strata):
+            stratum, (kind, name, reduction, dtype) = self.strata[key], key
+            yield (
+                kind, name, reduction or None, dtype, stratum.cases, stratum.quantities, stratum.disagreements,
+                stratum.kinks, stratum.undecided, stratum.worst if stratum.worst_case else None, stratum.median,
+                stratum.worst_case or None,
+            )  # fmt: skip
