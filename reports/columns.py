@@ -1,0 +1,113 @@
+"""The columns of every table, declared once. Schemas, files and the data dictionary follow from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+Kind = Literal["text", "whole", "number"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `text`, `whole` (an integer) or `number` (a float); any of them may be empty."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """One table: what a row is, and its columns in order."""
+
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+NETWORK: Final = (
+    Column("case", "text", "id of the case: the same id makes the same arrays on every machine"),
+    Column("candidate", "text", "the implementation under test"),
+    Column("depth", "whole", "number of layers, that is of weight matrices"),
+    Column("widths", "text", "n0-...-nL: the inputs, then the outputs of each layer"),
+    Column("batch_size", "whole", "N, the number of samples"),
+    Column("activations", "text", "activation of each layer, with its parameters"),
+    Column("loss", "text", "loss, with its parameters"),
+    Column("reduction", "text", "none, sum, mean or batchmean"),
+    Column("dtype", "text", "dtype of the case's arrays"),
+    Column("values", "text", "filling from which the arrays are drawn"),
+    Column("seed", "whole", "seed of the case"),
+)
+
+CHECK: Final = (
+    Column("quantity", "text", "loss, delta, bias, weight or input: the array that is compared; call: the call itself"),
+    Column("layer", "whole", "layer of the quantity, counted from 1; empty for loss, input and call"),
+    Column("position", "text", "output, hidden or first; empty where there is no layer"),
+    Column("shape", "text", "shape of the quantity, 4x3; scalar for a single number"),
+    Column("entries", "whole", "number of entries"),
+    Column("nonzero", "whole", "number of entries that are not zero in the reference"),
+    Column("verdict", "text", "one word of the closed set; only agree says that the candidate is right"),
+    Column("mismatched", "whole", "number of entries whose error exceeds the bound"),
+    Column("max_abs_error", "number", "largest distance from the reference"),
+    Column("bound", "number", "what rounding can explain, at the worst entry"),
+    Column(
+        "error_over_bound", "number", "error / bound at the worst entry, where it is largest; agreement is at most 1"
+    ),
+    Column("worst_index", "text", "index of the worst entry, counted from 0"),
+    Column("candidate_value", "number", "the candidate's number there"),
+    Column("reference_value", "number", "the reference's number there"),
+    Column("exact_value", "number", "the true value there, where exact arithmetic was asked"),
+    Column(
+        "note", "text", "why a quantity is undecided, what a failed call said, which deviation of PyTorch's this is"
+    ),
+)
+
+STRATUM: Final = (
+    Column("stratum", "text", "activation (in any layer) or loss: what the row counts"),
+    Column("name", "text", "name of the activation or of the loss"),
+    Column("reduction", "text", "reduction, for a loss"),
+    Column("dtype", "text", "dtype of the cases"),
+    Column("cases", "whole", "cases in this stratum"),
+    Column("quantities", "whole", "quantities that were decided"),
+    Column("disagreements", "whole", "quantities whose verdict fails the run"),
+    Column("kinks", "whole", "quantities that differ only where the derivative does not exist"),
+    Column("undecided", "whole", "quantities on which the bound says nothing; they count as no coverage"),
+    Column("worst_error_over_bound", "number", "largest error / bound of a quantity"),
+    Column(
+        "median_error_over_bound", "number", "median over quantities of their largest error / bound, to three digits"
+    ),
+    Column("worst_case", "text", "id of the case with the largest error / bound"),
+)
+
+SCALING: Final = (
+    Column("loss", "text", "loss, with its parameters"),
+    Column("case", "text", "id of the case; all answers of a row are to the same arrays"),
+    Column("batch_size", "whole", "N, the number of samples"),
+    Column("outputs", "whole", "O, the width of the last layer"),
+    Column("compared", "text", "the two answers whose ratio this is: sum / mean, sum / batchmean, stated twice / once"),
+    Column("expected", "number", "the ratio that the definition gives: for sum / mean what the mean divides by"),
+    Column("divisor", "text", "the expected ratio in words, like N*O"),
+    Column("loss_ratio", "number", "observed ratio of the losses"),
+    Column("gradient_ratio", "number", "observed ratio of the gradients, at the largest entry of the weight gradients"),
+    Column(
+        "verdict",
+        "text",
+        "agree, disagree or undecided, for all quantities together, by the bound; or why there is none",
+    ),
+)
+
+TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
+    {
+        "checks": TableEntry("one quantity of one case", NETWORK + CHECK),
+        "discrepancies": TableEntry("one quantity of one case that does not agree", NETWORK + CHECK),
+        "strata": TableEntry("one stratum: a cell in which coverage and accuracy are counted", STRATUM),
+        "scaling": TableEntry("two answers to the same arrays under two reductions or batches", SCALING),
+    }
+)

@@ -1,0 +1,127 @@
+"""Report directories: tables as CSV and Parquet, written whole or not at all.
+
+Everything is written into a new directory beside the wanted one, which takes its place only when all of it is there.
+The same tables make the same bytes: rows in the order in which they come, floats with the shortest digits that read
+back as the same number, and no time, host or path in any file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from backproof.reports import ReportError
+from backproof.reports.columns import TABLES
+from backproof.reports.tables import schema
+
+ENVIRONMENT: Final = "environment.json"
+"""The file by which a directory is recognised as a report."""
+
+_ROWS_AT_ONCE: Final = 65_536
+
+
+@contextmanager
+def report_directory(path: Path) -> Iterator[Path]:
+    """A new directory to write into, which becomes `path` when the block ends well, and is removed when it does not.
+
+    Raises ReportError at once where `path` holds something that is no report, or where nothing can be written there.
+    """
+    if path.exists() and not (path.is_dir() and ((path / ENVIRONMENT).is_file() or not any(path.iterdir()))):
+        raise ReportError(f"{path} exists and is no report of ours: it stays as it is. Name another directory.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise ReportError(f"cannot write a report at {path}: {error.strerror}") from error
+    try:
+        yield fresh
+        fresh.chmod(0o755)  # mkdtemp's directories are private; a report is there to be read
+        _take_place(fresh, path)
+    except OSError as error:
+        raise ReportError(f"cannot write a report at {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _take_place(fresh: Path, path: Path) -> None:
+    """Put `fresh` where `path` is; if that fails, what was there is there again."""
+    if not path.exists():
+        fresh.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    path.rename(old / path.name)
+    try:
+        fresh.rename(path)
+    except OSError:
+        (old / path.name).rename(path)
+        raise
+    finally:
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+class TableWriter:
+    """One table, written part by part as NAME.csv and NAME.parquet; memory holds no more than one group of rows."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._schema = schema(name)
+        self._csv = csv.CSVWriter(
+            str(directory / f"{name}.csv"), self._schema, write_options=csv.WriteOptions(quoting_style="needed")
+        )
+        self._parquet = parquet.ParquetWriter(str(directory / f"{name}.parquet"), self._schema)
+        self._waiting: list[pa.Table] = []
+
+    def write(self, part: pa.Table) -> None:
+        """Append rows."""
+        self._waiting.append(part)
+        if sum(table.num_rows for table in self._waiting) >= _ROWS_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            rows = pa.concat_tables(self._waiting).combine_chunks()
+            self._waiting.clear()
+            self._csv.write_table(rows)
+            self._parquet.write_table(rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+        self._csv.close()
+        self._parquet.close()
+
+
+def write_table(directory: Path, name: str, table: pa.Table) -> None:
+    """A whole table."""
+    with TableWriter(directory, name) as writer:
+        writer.write(table)
+
+
+def write_json(directory: Path, name: str, content: Mapping[str, Any]) -> None:
+    """A JSON file with sorted keys."""
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    (directory / name).write_text(text, encoding="utf-8")
+
+
+def write_data_dictionary(directory: Path) -> None:
+    """columns.md: what every column of every table means, from the declaration of the columns."""
+    lines = ["# What the columns mean", ""]
+    for name, entry in TABLES.items():
+        lines += [f"## {name}", "", f"One row: {entry.row}.", "", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| {column.name} | {column.kind} | {column.meaning} |" for column in entry.columns]
+        lines.append("")
+    (directory / "columns.md").write_text("\n".join(lines), encoding="utf-8")

@@ -1,0 +1,50 @@
+"""Tidy tables: rows in, Arrow tables with the declared columns out, and from these the frames and the Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from backproof.reports.columns import TABLES, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TYPES: dict[Kind, Any] = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64()}
+
+
+def schema(name: str) -> pa.Schema:
+    """The Arrow schema of a table of TABLES."""
+    return pa.schema([(column.name, _TYPES[column.kind]) for column in TABLES[name].columns])
+
+
+def table(name: str, rows: Sequence[Sequence[object]]) -> pa.Table:
+    """The table `name` with these rows, each in the order of its columns; None is an empty cell."""
+    wanted = schema(name)
+    columns: Iterable[Sequence[object]] = zip(*rows, strict=True) if rows else ([] for _ in wanted)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, wanted, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=wanted)
+
+
+def frame(found: pa.Table) -> pd.DataFrame:
+    """A table as a pandas frame: strings, nullable integers and floats."""
+    import pandas as pd
+
+    made: pd.DataFrame = found.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype()}.get)
+    return made
+
+
+def markdown(found: pa.Table, names: Sequence[str]) -> str:
+    """Some columns of a table as a Markdown table; numbers with three digits, which is what a reader takes in."""
+    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    lines += [f"| {' | '.join(_cell(value) for value in row.values())} |" for row in found.select(names).to_pylist()]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
