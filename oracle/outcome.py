@@ -1,0 +1,116 @@
+"""What came of a run: one verdict, the counts behind it, and the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from backproof.cases.domain import Domain
+from backproof.environment import version
+from backproof.examine import Truth
+from backproof.scaling import Scaling
+from backproof.tally import Tally
+from backproof.verdicts import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """The result of `check`.
+
+    cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C. tables: the Arrow tables that were
+    kept, by name. directory: where they were written.
+    """
+
+    candidate: str
+    truth: Truth
+    domain: Domain
+    seed: int
+    cases: int
+    strict_kinks: bool
+    tally: Tally
+    scaling: tuple[Scaling, ...]
+    interrupted: bool
+    tables: Mapping[str, pa.Table] = field(default_factory=dict, repr=False)
+    directory: Path | None = None
+
+    @property
+    def verdict(self) -> Literal["agrees", "disagrees", "cannot_run"]:
+        """The one word: `cannot_run` where nothing was compared, `disagrees` where any quantity of any case fails."""
+        if not self.tally.compared:
+            return "cannot_run"
+        return "disagrees" if self.tally.wrong_cases or self.contradictions else "agrees"
+
+    @property
+    def exit_code(self) -> int:
+        """0 agrees, 1 disagrees, 2 cannot run."""
+        return {"agrees": 0, "disagrees": 1, "cannot_run": 2}[self.verdict]
+
+    @property
+    def contradictions(self) -> tuple[Scaling, ...]:
+        """Rows of `scaling` in which the candidate contradicts itself."""
+        return tuple(row for row in self.scaling if row.fails)
+
+    @property
+    def reference(self) -> str:
+        """What was held to be right, as people are told it."""
+        if self.truth == "exact":
+            return "exact arithmetic"
+        return f"PyTorch {(version('torch') or '').partition('+')[0]}"
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """A table as a pandas frame.  Raises LookupError where it was not kept."""
+        from backproof.reports.tables import frame
+
+        if name not in self.tables:
+            raise LookupError(f"no table {name!r} was kept; there are {', '.join(self.tables) or 'none'}")
+        return frame(self.tables[name])
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """One row per quantity of each case."""
+        return self.frame("checks")
+
+    @cached_property
+    def discrepancies(self) -> pd.DataFrame:
+        """The rows of `checks` that do not agree."""
+        return self.frame("discrepancies")
+
+    @cached_property
+    def strata(self) -> pd.DataFrame:
+        """Coverage and accuracy per stratum."""
+        return self.frame("strata")
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `--json` prints. Equations are "not_tested" where no diagnosis has looked at them."""
+        smallest = self.tally.smallest
+        verdicts = self.tally.verdicts
+        return {
+            "schema": SCHEMA,
+            "candidate": self.candidate,
+            "verdict": self.verdict,
+            "cases": self.tally.cases,
+            "seed": self.seed,
+            "torch": version("torch"),
+            "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict if verdicts[verdict]},
+            "equations": dict.fromkeys(EQUATIONS, "not_tested"),
+            "diagnoses": [],
+            "conventions": None,
+            "smallest_case": None if smallest is None else smallest[1],
+            "report": None if self.directory is None else str(self.directory),
+        }
+
+    def __str__(self) -> str:
+        """The screen that the command line shows, without colour."""
+        from backproof.screen import plain
+
+        return plain(self)

@@ -1,0 +1,205 @@
+"""Many cases: sample, examine, count, write. The whole route for one candidate, top-down.
+
+    Domain -> NetworkSpec -> Case -> candidate, reference, bound -> verdicts -> tables -> files
+
+Results depend on the candidate, the domain, the seed and the number of cases, never on how many workers share the work.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+from backproof.archive import open_archive
+from backproof.candidates.contract import Candidate, CandidateError, load
+from backproof.cases.domain import Domain
+from backproof.cases.spec import NetworkSpec
+from backproof.examine import Truth, reference_of
+from backproof.outcome import Report
+from backproof.scaling import scaling
+from backproof.shards import CASES_PER_SHARD, Shard, Task, examine_shard
+from backproof.tally import Tally
+
+Progress = Callable[[int, int], None]
+"""Hears (cases done, cases wrong) while a run is under way."""
+
+Stopped = Callable[[], bool]
+"""Whether somebody has asked the run to end."""
+
+_GLANCE: Final = 0.2
+"""Seconds between two looks at whether it is to end."""
+
+_WORTH_A_POOL: Final = 4_000
+"""Below so many cases one process is done before others have imported what they need."""
+
+
+def check(
+    candidate: object = "scratch",
+    domain: Domain | None = None,
+    *,
+    cases: int = 1000,
+    seed: int = 0,
+    ids: Sequence[str] = (),
+    truth: Truth = "torch",
+    strict_kinks: bool = False,
+    workers: int | None = None,
+    report: str | os.PathLike[str] | None = None,
+    keep: bool = True,
+    command: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Hold a candidate to the reference on random networks, and say what came of it.
+
+    candidate: a CANDIDATE text ("scratch", "my_net.py"), a function loss_and_gradients(network, x, y), or a Candidate.
+    domain: what to draw from; the candidate's own where it is left out. ids: these cases instead of random ones.
+    truth: "torch" or "exact", what is held to be right. strict_kinks: a difference at a kink fails. workers: processes,
+    by the number of cases where it is left out. report: a directory for the tables. keep: hold all rows in the Report,
+    and not only its counts. command: noted in the report. Ctrl-C ends the run with what is done.
+
+    Raises CandidateError, DomainError, SpecError, ReportError or ValueError, each of which says what to do about it.
+    """
+    if cases < 1:
+        raise ValueError(f"cases must be at least 1; got {cases}")
+    subject = _one(candidate)
+    domain = subject.domain if domain is None else domain
+    reference_of(truth)
+    ids = tuple(NetworkSpec.parse(text).id for text in ids)
+    cases = len(ids) or cases
+    tally, interrupted = Tally(), False
+    with open_archive(None if report is None else Path(report), keep=keep) as archive:
+        tasks = [
+            Task(
+                candidate=subject,
+                domain=domain,
+                seed=seed,
+                shard=number,
+                count=min(CASES_PER_SHARD, cases - start),
+                truth=truth,
+                strict_kinks=strict_kinks,
+                keep=archive.wants_rows,
+                ids=ids[start : start + CASES_PER_SHARD],
+            )
+            for number, start in enumerate(range(0, cases, CASES_PER_SHARD))
+        ]
+        with _stoppable() as stopped:
+            for shard in _examined(tasks, workers, progress, stopped):
+                tally.merge(shard.tally)
+                archive.add(shard)
+                interrupted |= shard.interrupted
+        found = Report(
+            candidate=subject.name,
+            truth=truth,
+            domain=domain,
+            seed=seed,
+            cases=cases,
+            strict_kinks=strict_kinks,
+            tally=tally,
+            scaling=() if ids or interrupted else tuple(scaling(subject, domain, seed=seed)),
+            interrupted=interrupted,
+        )
+        return archive.finish(found, {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)})
+
+
+def _one(candidate: object) -> Candidate:
+    """The one candidate that is meant."""
+    found = load(candidate)
+    if len(found) != 1:
+        names = ", ".join(one.name for one in found)
+        raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {names}")
+    return found[0]
+
+
+def _examined(
+    tasks: Sequence[Task], workers: int | None, progress: Progress | None, stopped: Stopped
+) -> Iterator[Shard]:
+    """The shards of all tasks in their order, whoever examines them."""
+    if workers is None:
+        workers = 1 if sum(task.count for task in tasks) < _WORTH_A_POOL else _processors()
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1; got {workers}")
+    portable = [elsewhere for task in tasks if (elsewhere := task.portable()) is not None]
+    done = wrong = 0
+
+    def told(cases: int, failures: int) -> None:
+        if progress is not None:
+            progress(done + cases, wrong + failures)
+
+    alone = workers == 1 or len(tasks) == 1 or len(portable) < len(tasks)
+    shards = _here(tasks, told, stopped) if alone else _elsewhere(portable, workers, stopped)
+    for shard in shards:
+        told(shard.tally.cases, shard.tally.wrong_cases)
+        done, wrong = done + shard.tally.cases, wrong + shard.tally.wrong_cases
+        yield shard
+
+
+def _here(tasks: Sequence[Task], progress: Progress, stopped: Stopped) -> Iterator[Shard]:
+    for task in tasks:
+        shard = examine_shard(task, progress, stopped)
+        yield shard
+        if shard.interrupted:
+            return
+
+
+def _elsewhere(tasks: Sequence[Task], workers: int, stopped: Stopped) -> Iterator[Shard]:
+    """A pool of fresh processes; twice as many shards as workers are under way, so that memory stays bounded."""
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn"), initializer=_become_worker)
+    waiting, under_way = deque(tasks), deque[Future[Shard]]()
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < 2 * workers:
+                under_way.append(pool.submit(examine_shard, waiting.popleft()))
+            wait(under_way, timeout=_GLANCE, return_when=FIRST_COMPLETED)
+            while under_way and under_way[0].done():
+                yield under_way.popleft().result()
+            if stopped():
+                yield from [future.result() for future in under_way if future.done()]
+                yield Shard(Tally(), None, None, interrupted=True)
+                return
+    except BrokenProcessPool as error:
+        raise CandidateError(
+            "a worker process died in the middle of a shard: the candidate ended it, or memory ran out. "
+            "Run again with --workers 1 to see where."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Stopped]:
+    """Ctrl-C asks the run to end after the case under way; a second one ends the case too."""
+    pressed: list[int] = []
+
+    def press(number: int, _: object) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _become_worker() -> None:
+    """Ctrl-C is the parent's to handle, and what a candidate prints is no result."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = sys.stderr
+
+
+def _processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,187 @@
+"""The first screen: what a person reads when a run has ended. Nobody must scroll when all is well."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from backproof.doubts import REASONS
+from backproof.outcome import Report
+from backproof.verdicts import Check, Verdict
+
+_LABEL_WIDTH: Final = 12
+_QUANTITIES: Final = {
+    "loss": "losses",
+    "delta": "deltas",
+    "bias": "bias gradients",
+    "weight": "weight gradients",
+    "input": "input gradients",
+}
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the screen; colours where the terminal has them, and lines as wide as it is."""
+    for line in _lines(report):
+        console.print(line, soft_wrap=not console.is_terminal)
+
+
+def plain(report: Report) -> str:
+    """The screen without colour or line breaks of a terminal."""
+    return "\n".join(line.plain.rstrip() for line in _lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[Text]:
+    tally = report.tally
+    networks = f"{tally.cases:,} random network{'s' * (tally.cases != 1)}, seed {report.seed}"
+    yield Text.assemble((report.candidate, "bold"), f"   against {report.reference}   {networks}")
+    yield {"agrees": _agrees, "disagrees": _disagrees, "cannot_run": _cannot_run}[report.verdict](report)
+    if report.interrupted:
+        yield _line("Stopped", f"after {tally.cases:,} of {report.cases:,} networks; all of the above is about these")
+    yield Text()
+    yield from _example(report)
+    yield from _counts(report)
+    yield from _odd(report)
+    if report.directory is not None:
+        yield _line(
+            "Tables", f"{report.directory}: summary.md, checks, discrepancies, strata and scaling (csv, parquet)"
+        )
+
+
+def _line(label: str, *parts: str | tuple[str, str]) -> Text:
+    return Text.assemble((f"{label:<{_LABEL_WIDTH}}", "bold"), *parts)
+
+
+def _agrees(report: Report) -> Text:
+    count = f"{report.tally.compared:,} quantities compared"
+    return Text.assemble(("AGREES", "bold green"), f" on all of them: {count}, none further off than rounding explains")
+
+
+def _disagrees(report: Report) -> Text:
+    tally = report.tally
+    if not tally.wrong_cases:
+        return Text.assemble(
+            ("WRONG SCALE", "bold red"), ": every network agrees, but the candidate contradicts itself"
+        )
+    wrong = {quantity for (quantity, verdict), count in tally.by_quantity.items() if count and Verdict(verdict).fails}
+    judged = {quantity for quantity, verdict in tally.by_quantity if Verdict(verdict).compared}
+    right = [_QUANTITIES[quantity] for quantity in _QUANTITIES if quantity in judged - wrong]
+    kinks = report.strict_kinks and not wrong
+    what = "OTHER SUBGRADIENTS" if kinks else "WRONG" if "loss" in wrong else "WRONG GRADIENTS"
+    tail = f"; right in all of them: {', '.join(right)}" if right else ""
+    return Text.assemble((what, "bold red"), f" in {tally.wrong_cases:,} of {tally.cases:,}{tail}")
+
+
+def _cannot_run(report: Report) -> Text:
+    verdicts = report.tally.verdicts
+    if not report.tally.cases:
+        why = "no network was examined"
+    elif verdicts[Verdict.UNDECIDED]:
+        why = "the bound could decide nothing"
+    elif verdicts[Verdict.UNSUPPORTED]:
+        why = "it supports none of these networks"
+    else:
+        why = "no answer could be compared"
+    return Text.assemble(("CANNOT RUN", "bold red"), f": {why}")
+
+
+def _example(report: Report) -> Iterator[Text]:
+    """Where the first failure on the way back lies, with numbers from the smallest failing case."""
+    tally = report.tally
+    if tally.smallest is None:
+        return
+    places = [_place(quantity, position, count) for (quantity, position), count in tally.first_wrong.most_common(4)]
+    yield _line("Where", "first wrong on the way back: ", "; ".join(places))
+    _, case, check = tally.smallest
+    if check.max_abs_error is None:
+        yield _line("What", f"{check.name}: {check.verdict.value}{f', {check.note}' if check.note else ''}")
+    else:
+        at = f"[{', '.join(map(str, check.worst_index))}]" if check.worst_index else ""
+        yield _line("What", f"{check.name}{at}: {check.verdict.value}{f', {check.note}' if check.note else ''}")
+        yield _line("Yours", (f"{check.candidate_value!r}", "red"))
+        yield _line("Right", (_right(check, report), "green"))
+        yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
+    yield _line("Again", f"backproof check {report.candidate} --case {case}")
+    yield Text()
+
+
+def _place(quantity: str, position: str, count: int) -> str:
+    what = {"input": "the input gradient", "call": "the call", "loss": "the loss"}.get(quantity, f"the {quantity}")
+    where = {"output": " of the output layer", "hidden": " of a hidden layer", "first": " of the first layer"}
+    return f"{what}{where.get(position, '')} ({count:,})"
+
+
+def _right(check: Check, report: Report) -> str:
+    said = f"{check.reference_value!r} says {report.reference}"
+    if report.truth == "exact" or check.exact_value is None:
+        return said
+    return f"{said}, {check.exact_value!r} exact arithmetic"
+
+
+def _counts(report: Report) -> Iterator[Text]:
+    tally = report.tally
+    judged: Counter[str] = Counter()
+    for (quantity, verdict), count in tally.by_quantity.items():
+        if Verdict(verdict).compared:
+            judged[quantity] += count
+    if judged:
+        named = [f"{judged[quantity]:,} {name}" for quantity, name in _QUANTITIES.items() if judged[quantity]]
+        yield _line("Compared", ", ".join(named))
+    if len(tally.strata) > 1 and judged:
+        yield _line("Covered", _coverage(report))
+    if report.verdict == "agrees" and tally.worst is not None:
+        worst = tally.worst
+        yield _line("Closest", f"{worst.ratio:.2g} of the bound at worst, {worst.check.name} in {worst.case}")
+    yield from _divisors(report)
+
+
+def _coverage(report: Report) -> str:
+    covered = {tuple(filter(None, key[1:])) for key, stratum in report.tally.strata.items() if stratum.quantities}
+    names = {kind: {key[1] for key in report.tally.strata if key[0] == kind} for kind in ("activation", "loss")}
+    missing = [stratum for stratum in report.domain.strata() if tuple(stratum) not in covered]
+    text = f"{len(names['activation'])} activations, {len(names['loss'])} losses; {len(covered)} strata"
+    if not missing:
+        return f"{text}, none left out"
+    few = ", ".join("/".join(stratum) for stratum in missing[:3])
+    return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}): --cases more"
+
+
+def _divisors(report: Report) -> Iterator[Text]:
+    """What `mean` divides by, as the candidate itself showed it; and where it contradicts itself."""
+    divided: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for row in report.scaling:
+        if row.compared == "sum / mean" and row.verdict == "agree":
+            divided[row.divisor][row.loss.partition("=")[0]] = None
+    if divided and report.verdict == "agrees":
+        yield _line("mean", "divides by ", "; ".join(f"{by} ({', '.join(names)})" for by, names in divided.items()))
+    for row in report.contradictions[:3]:
+        ratio = "" if row.gradient_ratio is None else f", the gradients' ratio is {row.gradient_ratio:.6g}"
+        yield _line(
+            "Scale", f"{row.loss}: {row.compared} must be {row.expected:g} ({row.divisor}){ratio}: {row.verdict}"
+        )
+
+
+def _odd(report: Report) -> Iterator[Text]:
+    """Whatever is neither agreement nor failure, so that nothing is taken for agreement that is not."""
+    tally, verdicts = report.tally, report.tally.verdicts
+    if count := verdicts[Verdict.UNDECIDED]:
+        yield _line(
+            "Undecided",
+            (f"{count:,} quantities", "yellow"),
+            ", on which the bound says nothing: no agreement, no blame",
+        )
+        for reason, number in tally.reasons.most_common():
+            yield _line("", f"{number:,} {reason}: {REASONS.get(reason, reason)}")
+    for verdict, label in ((Verdict.REFERENCE_WRONG, "PyTorch"), (Verdict.AGREE, "Noted"), (Verdict.KINK, "Kinks")):
+        notes = {note: count for note, count in tally.notes.items() if note.startswith(f"{verdict.value}: ")}
+        for note, count in sorted(notes.items()):
+            what = {"PyTorch": "is wrong here, exact arithmetic agrees with the candidate: "}.get(label, "")
+            yield _line(label, f"{what}{note.partition(': ')[2]} ({count:,} quantities)")
+    if verdicts[Verdict.NOT_OFFERED]:
+        absent = [_QUANTITIES[q] for q in _QUANTITIES if tally.by_quantity[q, Verdict.NOT_OFFERED]]
+        yield _line("Not offered", f"{', '.join(absent)}: optional, and not returned")
+    if count := verdicts[Verdict.UNSUPPORTED]:
+        yield _line("Unsupported", f"{count:,} networks, by its own account")
