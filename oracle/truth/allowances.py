@@ -72,67 +72,85 @@ def near(z: Array, r: Array) -> Array:
     return np.maximum(np.abs(z) - r, 0.0)
 
 
-# --- logistic family ---
+# --- logistic family: e = exp(-|z|), log1p(e) ---
+#
+# An exponential may err by 5u of itself: NumPy's vectorised float32 exp is documented with 3.6 (2.52 ulp; its log with
+# 4.0, 3.83 ulp). Libraries that promise no more than 4 ulp (SVML, libmvec) stay within the textbook allowances.
 
+# a = 1/(1 + e) or e/(1 + e): e moves a by (1 - a) of its own relative error, then a sum and a quotient: 5 + 2 a's, and
+# one to spare. a (1 - a): 7 of a, the subtraction, the product. Textbook: (1 + tanh(z/2))/2, 1 - 1/(1 + exp(z)) round
+# near 1/2 or 1; exp(-log(1 + exp(-z))) moves a by a |log a| <= 0.37 per u of the logarithm; the slope (1 - tanh^2)/4.
 SIGMOID = Allowance(
-    value=lambda z, r, options: 5.0 * shapes.logistic(z + r),
+    value=lambda z, r, options: 8.0 * shapes.logistic(z + r),
     slope=lambda z, r, options: 10.0 * shapes.logistic(z + r),
 )
-SIGMOID_TEXTBOOK = Allowance(value=constant(3.0), slope=constant(3.0))
+SIGMOID_TEXTBOOK = Allowance(value=constant(4.0), slope=constant(5.0))
 
+# tanh is a library's: XLA's float64 errs by 6.9 near |z| = 20 (it returns 1 - 7u there). 1 - a^2 doubles a's absolute
+# error where a is near 1: 2u for a library within 1 ulp, and two roundings; 14 for XLA's. Textbook: quotients of sums
+# of exponentials, whose error is absolute near 0 and near 1; 1 - a^2 of these doubles it.
 TANH = Allowance(
     value=lambda z, r, options: 8.0 * np.tanh(far(z, r)),
-    slope=lambda z, r, options: 8.0 * shapes.sech_squared(near(z, r)) + 3.0,
+    slope=lambda z, r, options: 8.0 * shapes.sech_squared(near(z, r)) + 4.0,
 )
 TANH_TEXTBOOK = Allowance(value=constant(8.0), slope=constant(16.0))
 
+# z - tanh(z): one rounding of |a|, and the library's of tanh, which is |z| where it matters (4 in XLA's float32).
+# 1 - (1 - tanh^2), which automatic differentiation makes of it, rounds near 1.
 TANHSHRINK = Allowance(value=proportional(5.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0)
 TANHSHRINK_TEXTBOOK = Allowance(value=lambda z, r, options: 2.0 * far(z, r) + 8.0, slope=constant(16.0))
 
 
 def softplus_value(z: Array, r: Array, options: Options) -> Array:
-    """6 a, and the roundings of beta z, which move log1p(exp(beta z))/beta by |z| s(beta z) each."""
+    """8 a: 5 of e, log1p and a sum. The roundings of x = beta z move log1p(e^x)/beta by |z| s(x) each."""
     beta = option(options, "beta")
-    high = beta * (z + r)
-    return (
-        6.0 * shapes.log_one_plus_exp(high) + inexact_product(beta) * np.abs(high) * shapes.logistic(high)
-    ) / beta + inexact(beta) * far(z, r)
+    high, size = beta * (z + r), beta * far(z, r)
+    moved = inexact_product(beta) * size * shapes.logistic(high) + inexact(beta) * size
+    return (8.0 * shapes.log_one_plus_exp(high) + moved) / beta
 
 
 def softplus_slope(z: Array, r: Array, options: Options) -> Array:
-    """5 s(beta z), and the roundings of x = beta z, which move s by |x| s'(x) <= |x| s(x), and by 0.224 at most."""
+    """8 s(x), x = beta z, as the sigmoid; the roundings of x move s by |x| s'(x) <= min(|x| s(x), 0.224) each."""
     beta = option(options, "beta")
     logistic = shapes.logistic(beta * (z + r))
-    return 5.0 * logistic + inexact_product(beta) * np.minimum(0.23, beta * far(z, r) * logistic)
+    return 8.0 * logistic + inexact_product(beta) * np.minimum(0.23, beta * far(z, r) * logistic)
 
 
+# log(1 + exp(x)) loses x below 0: 1 in the sum, 4 of the logarithm. The slope as exp(x - a), which automatic
+# differentiation makes of logaddexp, has an argument that is rounded near |x|.
 SOFTPLUS = Allowance(value=softplus_value, slope=softplus_slope)
 SOFTPLUS_TEXTBOOK = Allowance(
-    value=lambda z, r, options: 4.0 * np.maximum(1.0 / option(options, "beta"), far(z, r)),
-    slope=lambda z, r, options: 4.0 * np.maximum(1.0, option(options, "beta") * far(z, r)),
+    value=lambda z, r, options: 8.0 * np.maximum(1.0 / option(options, "beta"), far(z, r)),
+    slope=lambda z, r, options: 6.0 * np.maximum(1.0, option(options, "beta") * far(z, r)),
 )
 
+# -softplus(-z) with beta = 1. log(s(z)) takes the sigmoid's error: absolute for z > 0, relative to |z| for z < 0.
 LOGSIGMOID = Allowance(
-    value=lambda z, r, options: 5.0 * shapes.log_one_plus_exp(r - z),
-    slope=lambda z, r, options: 5.0 * shapes.logistic(r - z),
+    value=lambda z, r, options: 8.0 * shapes.log_one_plus_exp(r - z),
+    slope=lambda z, r, options: 8.0 * shapes.logistic(r - z),
 )
-LOGSIGMOID_TEXTBOOK = Allowance(value=at_least_one(4.0), slope=at_least_one(4.0))
+LOGSIGMOID_TEXTBOOK = Allowance(value=at_least_one(8.0), slope=at_least_one(6.0))
 
+# z s(z): the sigmoid's 7, a product, one to spare. The slope s(1 + z (1 - s)) has terms of size s and s |z|, with the
+# sigmoid's error and three roundings each. Textbook: the sigmoid's absolute error times z.
 SILU = Allowance(
-    value=lambda z, r, options: 5.0 * shapes.logistic(z + r) * far(z, r),
-    slope=lambda z, r, options: 5.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
-)
-SILU_TEXTBOOK = Allowance(value=proportional(4.0), slope=at_least_one(4.0))
-
-MISH = Allowance(
-    value=lambda z, r, options: 8.0 * shapes.mish_gate(z + r) * far(z, r),
+    value=lambda z, r, options: 9.0 * shapes.logistic(z + r) * far(z, r),
     slope=lambda z, r, options: 10.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
+)
+SILU_TEXTBOOK = Allowance(value=proportional(5.0), slope=at_least_one(8.0))
+
+# z w, w = tanh(log1p(exp(z))) = n/(n + 2): e enters n twice at most, and w with at most its own relative error; then
+# the logarithm, tanh or the sums, and the product. The slope w + z w' likewise, in terms of size s and s |z|. Textbook: as
+# silu, with a tanh that errs by 8 and 16 in 1 - tanh^2.
+MISH = Allowance(
+    value=lambda z, r, options: 10.0 * shapes.mish_gate(z + r) * far(z, r),
+    slope=lambda z, r, options: 12.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
 )
 MISH_TEXTBOOK = Allowance(value=proportional(8.0), slope=at_least_one(16.0))
 
 
 def gelu_textbook_slope(z: Array, r: Array, options: Options) -> Array:
-    """8 max(1, |z|); for the tanh approximation 10 max(1, |z|) + 8 |z| g'(z) in its term |z| (1 - t^2) g'(z)/2.
+    """8 max(1, |z|); for the tanh approximation 10 max(1, |z|) + 8 |z| g'(z), from its term |z| (1 - t^2) g'(z)/2.
 
     g' grows with z^2, and a tanh that errs by 7u leaves 14u in 1 - t^2 until t is 1, which is for |z| < 9.
     """
@@ -144,16 +162,18 @@ def gelu_textbook_slope(z: Array, r: Array, options: Options) -> Array:
     return 10.0 * np.maximum(1.0, reach) + 8.0 * steepest * inner_slope
 
 
+# z (1 + erf(z/sqrt 2))/2 rounds 1 + erf near 1 or near 0 by erf's own error (4.5 of |z| in PyTorch's float32 kernel);
+# the slope adds z density(z) <= 0.25, whose z^2/2 is rounded. Tanh approximation: as `gelu_textbook_slope`, with 3u.
 GELU = Allowance(
-    value=proportional(5.0),
-    slope=lambda z, r, options: (10.0 if shapes.is_tanh_form(options) else 6.0) * np.maximum(1.0, far(z, r)),
+    value=proportional(6.0),
+    slope=lambda z, r, options: (10.0 if shapes.is_tanh_form(options) else 8.0) * np.maximum(1.0, far(z, r)),
 )
 GELU_TEXTBOOK = Allowance(value=proportional(8.0), slope=gelu_textbook_slope)
 
 # --- exponential units: nothing is computed for z > 0, except selu's product ---
 
 
-def below_zero(z: Array, r: Array, units: Array) -> Array:
+def below_zero(z: Array, r: Array, units: float | Array) -> Array:
     """`units` where the interval reaches z <= 0, else 0."""
     return np.where(z <= r, units, 0.0)
 
@@ -163,13 +183,21 @@ def negative_part(z: Array, r: Array) -> Array:
     return np.minimum(z - r, 0.0)
 
 
+def magnitude(options: Options) -> float:
+    """|alpha|."""
+    return abs(option(options, "alpha"))
+
+
+# alpha expm1(z): expm1 within 4.8 (XLA's float32), a product, alpha itself. alpha exp(z): 5, a product, alpha.
+# Textbook: exp(z) - 1 has exp's error and a rounding, near 1; a + alpha, which automatic differentiation makes of
+# expm1, has that error in the slope and one rounding more.
 ELU = Allowance(
-    value=lambda z, r, options: 6.0 * abs(option(options, "alpha")) * -np.expm1(negative_part(z, r)),
-    slope=lambda z, r, options: below_zero(z, r, 4.0 * abs(option(options, "alpha")) * np.exp(np.minimum(z + r, 0.0))),
+    value=lambda z, r, options: 8.0 * magnitude(options) * -np.expm1(negative_part(z, r)),
+    slope=lambda z, r, options: below_zero(z, r, 8.0 * magnitude(options) * np.exp(np.minimum(z + r, 0.0))),
 )
 ELU_TEXTBOOK = Allowance(
-    value=lambda z, r, options: below_zero(z, r, np.full_like(z, 3.0 * abs(option(options, "alpha")))),
-    slope=lambda z, r, options: below_zero(z, r, np.full_like(z, 3.0 * abs(option(options, "alpha")))),
+    value=lambda z, r, options: below_zero(z, r, 7.0 * magnitude(options)),
+    slope=lambda z, r, options: below_zero(z, r, 8.0 * magnitude(options)),
 )
 
 
@@ -181,56 +209,62 @@ def celu_roundings(alpha: float) -> float:
 def celu_value(z: Array, r: Array, options: Options) -> Array:
     """As elu; a rounding of x = z/alpha moves alpha expm1(x) by alpha |x| e^x <= |a|."""
     alpha = option(options, "alpha")
-    return (6.0 + celu_roundings(alpha)) * alpha * -np.expm1(negative_part(z, r) / alpha)
+    return (8.0 + celu_roundings(alpha)) * alpha * -np.expm1(negative_part(z, r) / alpha)
 
 
 def celu_slope(z: Array, r: Array, options: Options) -> Array:
-    """4 phi' with phi' = e^x, x = z/alpha; a rounding of x moves it by |x| e^x <= exp(-1)."""
+    """8 phi' with phi' = e^x, x = z/alpha; a rounding of x moves it by |x| e^x <= exp(-1)."""
     alpha = option(options, "alpha")
     exponential = np.exp(np.minimum(z + r, 0.0) / alpha)
     shift = np.minimum(math.exp(-1.0), -negative_part(z, r) / alpha * exponential)
-    return below_zero(z, r, 4.0 * exponential + celu_roundings(alpha) * shift)
+    return below_zero(z, r, 8.0 * exponential + celu_roundings(alpha) * shift)
 
 
 CELU = Allowance(value=celu_value, slope=celu_slope)
 CELU_TEXTBOOK = Allowance(
     value=lambda z, r, options: below_zero(
-        z, r, np.full_like(z, (3.0 + celu_roundings(option(options, "alpha"))) * option(options, "alpha"))
+        z, r, (7.0 + celu_roundings(option(options, "alpha"))) * option(options, "alpha")
     ),
-    slope=lambda z, r, options: below_zero(z, r, np.full_like(z, 3.0 + celu_roundings(option(options, "alpha")))),
+    slope=lambda z, r, options: below_zero(z, r, 9.0 + celu_roundings(option(options, "alpha"))),
 )
 
 
 def selu_value(z: Array, r: Array, options: Options) -> Array:
-    """7 |a| at whichever end is farther."""
+    """10 |a| at whichever end is farther: as elu, with two constants to round and a product more."""
     negative = shapes.SELU_ALPHA * -np.expm1(negative_part(z, r))
-    return 7.0 * shapes.SELU_SCALE * np.maximum(negative, z + r)
+    return 10.0 * shapes.SELU_SCALE * np.maximum(negative, z + r)
 
 
 def selu_slope(z: Array, r: Array, options: Options) -> Array:
-    """5 phi'."""
-    return (
-        5.0
-        * shapes.SELU_SCALE
-        * np.where(z <= r, np.maximum(1.0, shapes.SELU_ALPHA * np.exp(np.minimum(z + r, 0.0))), 1.0)
-    )
+    """10 phi'."""
+    below = np.maximum(1.0, shapes.SELU_ALPHA * np.exp(np.minimum(z + r, 0.0)))
+    return 10.0 * shapes.SELU_SCALE * np.where(z <= r, below, 1.0)
 
 
+# Textbook: as elu's, times scale alpha = 1.76.
 SELU = Allowance(value=selu_value, slope=selu_slope)
-SELU_TEXTBOOK = Allowance(value=at_least_one(6.0), slope=constant(6.0))
+SELU_TEXTBOOK = Allowance(value=at_least_one(14.0), slope=constant(18.0))
 
-# --- quotients and pieces of straight lines ---
+# --- quotients and pieces of straight lines: sums, products and quotients alone, so that every rounding is counted ---
 
-SOFTSIGN = Allowance(
-    value=lambda z, r, options: 3.0 * far(z, r) / (1.0 + far(z, r)),
-    slope=lambda z, r, options: 5.0 / (1.0 + near(z, r)),
-)
+
+def softsign_slope(z: Array, r: Array, options: Options) -> Array:
+    """7/(1 + |z|), with d = 1 + |z|: automatic differentiation computes 1/d - |z|/d^2, whose terms are 1/d in size."""
+    return 7.0 / (1.0 + near(z, r))
+
+
+# z/d, z (1/d): d, a reciprocal, a product. Textbook: (1 - |a|)^2, where 1 - |a| = 1/d errs by 3u, hence its square by
+# 6u/d and 9u^2.
+SOFTSIGN = Allowance(value=lambda z, r, options: 3.0 * far(z, r) / (1.0 + far(z, r)), slope=softsign_slope)
 SOFTSIGN_TEXTBOOK = Allowance(
-    value=SOFTSIGN.value, slope=lambda z, r, options: 5.0 / (1.0 + near(z, r)) + 4.0 * FLOAT32_UNIT
+    value=SOFTSIGN.value, slope=lambda z, r, options: softsign_slope(z, r, options) + 9.0 * FLOAT32_UNIT
 )
 
+# (z + 3)/6: a sum and a quotient, of a <= 1; z (1/6) + 1/2: half, half, and one. The slope is 1/6, rounded.
 HARDSIGMOID = Allowance(value=constant(2.0), slope=constant(0.2))
-HARDSWISH = Allowance(value=proportional(3.0), slope=constant(3.0))
+# z times that, with 1/6 as a factor: four roundings of |a| <= |z|. The slope (2z + 3)/6 <= 3/2 by two sums and a
+# quotient, or h + z h' with hardsigmoid's 2, 3/2 of z h' <= 1/2, and the sum's.
+HARDSWISH = Allowance(value=proportional(4.0), slope=constant(5.0))
 
 NOTHING = Allowance(value=constant(0.0), slope=constant(0.0))
 
@@ -242,12 +276,13 @@ def leaky_value(z: Array, r: Array, options: Options) -> Array:
 
 def leaky_slope(z: Array, r: Array, options: Options) -> Array:
     """2 alpha for z <= 0: alpha's rounding, and one to spare."""
-    return below_zero(z, r, np.full_like(z, 2.0 * abs(option(options, "negative_slope"))))
+    return below_zero(z, r, 2.0 * abs(option(options, "negative_slope")))
 
 
+# Textbook: (1 + alpha)/2 z + (1 - alpha)/2 |z|, whose two terms cancel for z < 0.
 LEAKY_RELU = Allowance(value=leaky_value, slope=leaky_slope)
 LEAKY_RELU_TEXTBOOK = Allowance(
-    value=lambda z, r, options: 3.0 * max(1.0, abs(option(options, "negative_slope"))) * far(z, r), slope=leaky_slope
+    value=lambda z, r, options: 4.0 * max(1.0, abs(option(options, "negative_slope"))) * far(z, r), slope=leaky_slope
 )
 
 
