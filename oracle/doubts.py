@@ -15,7 +15,8 @@ import numpy as np
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
-from backproof.truth.rounding import backward, forward, output_gradient, parameters_of, upstream
+from backproof.truth.objective_bounds import objective
+from backproof.truth.rounding import backward, forward, parameters_of, upstream
 
 KINK = "kink"
 UNDERFLOW = "underflow"
@@ -75,10 +76,10 @@ def _steepest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | No
     """The cause that multiplied error / value most on the way to the quantity."""
     layers = forward(case, parameters_of(case), arithmetic)
     outputs = layers[-1].outputs
-    loss_error, s = output_gradient(case, outputs, arithmetic)
+    loss, s = objective(case, outputs, arithmetic)
     stages = [(DEPTH, _ratio(outputs))]
     if quantity == "loss":
-        stages.append((CANCELLATION, float(np.max(loss_error)) / size if size else inf))
+        stages.append((CANCELLATION, float(np.max(loss.error)) / size if size else inf))
     else:
         stages.append((SATURATION if case.spec.loss.name in _PROBABILISTIC else CANCELLATION, _ratio(s)))
         for number in range(case.spec.depth, (layer or 1) - 1, -1):

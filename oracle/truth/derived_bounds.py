@@ -12,7 +12,7 @@ import numpy as np
 from backproof.cases import Case, Direction, Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.divisors import divisor
-from backproof.truth.loss_bounds import LOSS_BOUNDS
+from backproof.truth.objective_bounds import objective, penalty_gradient, unreduced
 from backproof.truth.rounding import (
     SLACK,
     Layer,
@@ -23,11 +23,8 @@ from backproof.truth.rounding import (
     finished,
     forward,
     known,
-    output_gradient,
     parameters_of,
-    penalty_gradient,
     weight_gradient,
-    widened,
 )
 
 
@@ -41,8 +38,8 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
     arithmetic = Arithmetic.of(dtype or case.spec.dtype)
     with np.errstate(all="ignore"):
         layers = forward(case, parameters_of(case), arithmetic)
-        losses, _ = _losses(case, layers[-1].outputs, arithmetic)
-        _, gradient = output_gradient(case, layers[-1].outputs, arithmetic)
+        losses, _ = unreduced(case, layers[-1].outputs, arithmetic)
+        _, gradient = objective(case, layers[-1].outputs, arithmetic)
         deltas, inputs = error_signals(layers, gradient, arithmetic)
         weights = [_outer(delta, layer.inputs, arithmetic) for layer, delta in zip(layers, deltas, strict=True)]
         biases = [
@@ -138,11 +135,6 @@ def _exact(array: Array) -> Rounded:
     return Rounded(array.astype(np.float64), np.zeros(array.shape))
 
 
-def _losses(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
-    """The unreduced losses and their own gradient dC/da, unscaled."""
-    return LOSS_BOUNDS[case.spec.loss.name](outputs, widened(case.y), case.loss_options, arithmetic)
-
-
 def _outer(delta: Rounded, inputs: Rounded, arithmetic: Arithmetic) -> Array:
     """BP4 for each sample: the error of delta_j a_k, (N, O, I)."""
     spread = delta.error + arithmetic.gamma(2) * delta.magnitude
@@ -186,7 +178,7 @@ def _change_of_loss(
 ) -> Array:
     """The error of dC = <g, da>, or of every unreduced loss' change."""
     if case.spec.reduction == "none":
-        losses, g = _losses(case, outputs, arithmetic)
+        losses, g = unreduced(case, outputs, arithmetic)
         gamma = arithmetic.gamma(g.value.shape[1] + 4)
         entries = (
             g.error * tangent.magnitude + np.abs(g.value) * tangent.error + gamma * g.magnitude * tangent.magnitude
@@ -194,7 +186,7 @@ def _change_of_loss(
         entries += arithmetic.smallest * (entries > 0.0)
         per_sample: Array = entries if losses.value.ndim == 2 else entries.sum(axis=1)
         return per_sample
-    _, g = output_gradient(case, outputs, arithmetic)
+    _, g = objective(case, outputs, arithmetic)
     gamma = arithmetic.gamma(g.value.size + 4)
     entries = g.error * tangent.magnitude + np.abs(g.value) * tangent.error + gamma * g.magnitude * tangent.magnitude
     total = entries.sum() + arithmetic.smallest * float((entries > 0.0).sum())
@@ -227,35 +219,40 @@ def _gradients(
 ) -> list[tuple[str, int, Rounded]]:
     """Every dC/dw and dC/db at uncertain parameters, with the penalty: (kind, layer - 1, value and error)."""
     layers = forward(case, parameters, arithmetic)
-    _, gradient = output_gradient(case, layers[-1].outputs, arithmetic)
+    _, gradient = objective(case, layers[-1].outputs, arithmetic)
     deltas, _ = error_signals(layers, gradient, arithmetic)
     found = []
     for index, (layer, delta) in enumerate(zip(layers, deltas, strict=True)):
         own = layer.parameters
         slope = Rounded(delta.value.T @ layer.inputs.value, weight_gradient(layer.inputs, delta, arithmetic))
-        found.append(("weight", index, _penalised(case, slope, own.weight, own.weight_error, arithmetic)))
+        slope = _penalised(case, slope, own.weight, own.weight_error, arithmetic, is_bias=False)
+        found.append(("weight", index, slope))
         if own.bias is not None:
             slope = Rounded(delta.value.sum(axis=0), bias_gradient(delta, arithmetic))
-            on_biases = case.spec.penalty is not None and case.spec.penalty.on_biases
-            found.append(
-                ("bias", index, _penalised(case, slope, own.bias, own.bias_error, arithmetic) if on_biases else slope)
-            )
+            slope = _penalised(case, slope, own.bias, own.bias_error, arithmetic, is_bias=True)
+            found.append(("bias", index, slope))
     return found
 
 
 def _penalised(
-    case: Case, slope: Rounded, parameter: Array, parameter_error: Array | None, arithmetic: Arithmetic
+    case: Case,
+    slope: Rounded,
+    parameter: Array,
+    parameter_error: Array | None,
+    arithmetic: Arithmetic,
+    *,
+    is_bias: bool,
 ) -> Rounded:
     """The gradient plus the penalty's, at an uncertain w: l2 e_w, and l1 twice where the sign of w is in doubt."""
+    added = penalty_gradient(case, parameter, arithmetic, is_bias=is_bias)
     penalty = case.spec.penalty
-    if penalty is None:
+    if added is None or penalty is None:
         return slope
     n = case.spec.batch_size if penalty.divided_by == "N" else 1
     own_error = np.zeros_like(parameter) if parameter_error is None else parameter_error
-    error = slope.error + penalty_gradient(case, parameter, arithmetic)
-    error += (penalty.l2 * own_error + 2.0 * penalty.l1 * arithmetic.meets_kink(parameter, own_error)) / n
-    value = slope.value + (penalty.l1 * np.sign(parameter) + penalty.l2 * parameter) / n
-    return Rounded(value, error + arithmetic.unit * np.abs(value))
+    moved = (penalty.l2 * own_error + 2.0 * penalty.l1 * arithmetic.meets_kink(parameter, own_error)) / n
+    value = slope.value + added.value
+    return Rounded(value, slope.error + added.error + moved + arithmetic.unit * np.abs(value))
 
 
 def _step(

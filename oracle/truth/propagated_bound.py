@@ -23,6 +23,7 @@ import numpy as np
 from backproof.cases import Case, Formula, Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Forms, Kinks, Rounded
 from backproof.truth.curves import CURVES
+from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import (
     SLACK,
     Against,
@@ -30,14 +31,11 @@ from backproof.truth.rounding import (
     Layer,
     activation,
     against_reference,
-    bias_gradient,
     finished,
-    output_gradient,
+    parameter_errors,
     parameters_of,
-    penalty_gradient,
     preactivation,
     upstream,
-    weight_gradient,
 )
 
 
@@ -53,16 +51,11 @@ def propagated_bound(
     arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
     with np.errstate(all="ignore"):
         layers = forward(case, arithmetic)
-        loss_error, gradient = output_gradient(case, layers[-1].outputs, arithmetic)
+        loss, gradient = objective(case, layers[-1].outputs, arithmetic)
         deltas = error_signals(layers, gradient, arithmetic)
-        weights, biases = [], []
-        for layer, delta, weight, bias in zip(layers, deltas, case.weights, case.biases, strict=True):
-            penalised = penalty_gradient(case, weight, arithmetic)
-            weights.append(weight_gradient(layer.inputs, delta, arithmetic) + penalised)
-            penalised = 0.0 if bias is None else penalty_gradient(case, bias, arithmetic, is_bias=True)
-            biases.append(None if bias is None else bias_gradient(delta, arithmetic) + penalised)
         inputs = upstream(deltas[0], layers[0].parameters, arithmetic)
-        errors = Gradients(loss_error, tuple(weights), tuple(biases), inputs.error, tuple(d.error for d in deltas))
+        weights, biases = parameter_errors(case, layers, deltas, arithmetic)
+        errors = Gradients(loss.error, weights, biases, inputs.error, tuple(delta.error for delta in deltas))
         return finished(errors, SLACK if against == "truth" else against_reference(arithmetic))
 
 

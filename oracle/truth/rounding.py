@@ -4,7 +4,7 @@ The error is followed through the forward pass and back, equation by equation, e
 below:
 
     BP0  preactivation, activation     e_z, e_a, and e_phi' of the slope that BP1 and BP2 will use
-         output_gradient               e_g of g = dC/da, from `loss_bounds.py` and the reduction's scale c
+         objective                     e_g of g = dC/da, in `objective_bounds.py`
     BP1  pull_back (of the output)     e_delta from e_g and e_phi'
     BP2  upstream, pull_back           e_s of s = delta W, then e_delta again
     BP3  bias_gradient                 e_db
@@ -30,8 +30,7 @@ import numpy as np
 from backproof.cases import Case, Formula, Gradients
 from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Forms, Kinks, Rounded, lowest_bit, sums_are_exact
 from backproof.truth.curves import CURVES, Curve
-from backproof.truth.divisors import divisor
-from backproof.truth.loss_bounds import LOSS_BOUNDS
+from backproof.truth.objective_bounds import objective, with_penalty
 from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS
 from backproof.truth.shapes import Options
 
@@ -160,14 +159,26 @@ def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
 
 def backward(case: Case, layers: list[Layer], arithmetic: Arithmetic) -> Gradients:
     """BP1 to BP4 through all layers: the errors, in the shape of the gradients."""
-    loss_error, gradient = output_gradient(case, layers[-1].outputs, arithmetic)
+    loss, gradient = objective(case, layers[-1].outputs, arithmetic)
     deltas, inputs = error_signals(layers, gradient, arithmetic)
-    weights, biases = [], []
+    weights, biases = parameter_errors(case, layers, deltas, arithmetic)
+    return Gradients(loss.error, weights, biases, inputs.error, tuple(delta.error for delta in deltas))
+
+
+def parameter_errors(
+    case: Case, layers: list[Layer], deltas: list[Rounded], arithmetic: Arithmetic
+) -> tuple[tuple[Array, ...], tuple[Array | None, ...]]:
+    """BP3 and BP4 through all layers, with the penalty: the errors of every dW and db."""
+    weights: list[Array] = []
+    biases: list[Array | None] = []
     for layer, delta, weight, bias in zip(layers, deltas, case.weights, case.biases, strict=True):
-        weights.append(weight_gradient(layer.inputs, delta, arithmetic) + penalty_gradient(case, weight, arithmetic))
-        penalised = 0.0 if bias is None else penalty_gradient(case, bias, arithmetic, is_bias=True)
-        biases.append(None if bias is None else bias_gradient(delta, arithmetic) + penalised)
-    return Gradients(loss_error, tuple(weights), tuple(biases), inputs.error, tuple(d.error for d in deltas))
+        error = weight_gradient(layer.inputs, delta, arithmetic)
+        weights.append(with_penalty(error, case, weight, arithmetic, is_bias=False))
+        if bias is None:
+            biases.append(None)
+        else:
+            biases.append(with_penalty(bias_gradient(delta, arithmetic), case, bias, arithmetic, is_bias=True))
+    return tuple(weights), tuple(biases)
 
 
 def preactivation(inputs: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> Rounded:
@@ -254,41 +265,6 @@ def jumps(z: Rounded, curve: Curve, options: Options, arithmetic: Arithmetic) ->
     return slope_jump, value_jump
 
 
-def output_gradient(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Array, Rounded]:
-    """The error of the loss, and g = dC/da^L: the loss' own gradient times the reduction's scale c, or the upstream.
-
-    Scaling errs by 3u: 1/N is rounded, the product is, and the sum may be scaled in two steps. A weighted mean's
-    divisor is itself a sum.
-    """
-    spec = case.spec
-    losses, gradient = LOSS_BOUNDS[spec.loss.name](outputs, widened(case.y), case.loss_options, arithmetic)
-    # An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope.
-    gradient = Rounded(gradient.value, gradient.error + 0.0 * outputs.error.sum(axis=1, keepdims=True))
-    if spec.reduction == "none":
-        scale = np.asarray(case.upstream, dtype=np.float64)
-        scale = scale if scale.ndim == 2 else scale[:, None]
-        loss_error = losses.error + arithmetic.smallest * (losses.error > 0.0)
-    else:
-        scale = np.asarray(1.0 / divisor(case))
-        entries = losses.value.size
-        total = np.abs(scale) * (losses.error.sum() + arithmetic.gamma(entries + 4) * losses.magnitude.sum())
-        loss_error = total + penalty_value_error(case, float(np.abs(scale) * losses.magnitude.sum()), arithmetic)
-        loss_error = np.asarray(loss_error + arithmetic.smallest * (loss_error > 0.0))
-    loss_error = np.where(np.abs(losses.value).sum() + losses.error.sum() > arithmetic.largest, np.inf, loss_error)
-    if spec.reduction == "sum":
-        return loss_error, gradient
-    roundings = 3 + (len(case.y) if spec.reduction == "mean" and case.loss_arrays.get("weight") is not None else 0)
-    error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
-    error += arithmetic.smallest * (error > 0.0)
-    arithmetic.overflow_in_place(error, 1.0, np.abs(gradient.value))
-    return loss_error, Rounded(scale * gradient.value, error)
-
-
-def widened(y: Array) -> Array:
-    """Targets in float64; class indices stay integers."""
-    return y.astype(np.float64) if y.dtype.kind == "f" else y
-
-
 def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> Rounded:
     """BP2's first half, s = delta W:  e_s = (e_delta + gamma_{O+1} D) |W| + O eta [> 0],   D = |delta| + e_delta.
 
@@ -323,36 +299,6 @@ def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> 
     error += arithmetic.smallest * batch * (error > 0.0)
     arithmetic.overflow_in_place(error, gamma)
     return error
-
-
-def penalty_gradient(case: Case, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool = False) -> Array | float:
-    """What the penalty's gradient P = (l1 sign(w) + l2 w) / n adds to the error: 6u|P| + eta.
-
-    These are its own roundings (parameters, products, quotient, sum); the gradient's bound has room for the rounding of
-    gradient + P. Where all subgradients are admitted, |w| at w = 0 adds l1 / n.
-    """
-    penalty = case.spec.penalty
-    if penalty is None or (is_bias and not penalty.on_biases):
-        return 0.0
-    w = parameter.astype(np.float64)
-    n = case.spec.batch_size if penalty.divided_by == "N" else 1
-    size = (penalty.l1 * np.abs(np.sign(w)) + penalty.l2 * np.abs(w)) / n
-    error: Array = 6.0 * arithmetic.unit * size + arithmetic.smallest * (size > 0.0)
-    if arithmetic.kinks == "any":
-        error += (w == 0.0) * penalty.l1 / n
-    return error
-
-
-def penalty_value_error(case: Case, loss_size: float, arithmetic: Arithmetic) -> float:
-    """What adding the penalty's value to the loss adds: gamma_{k+8} of a sum of k terms, and the last addition."""
-    penalty = case.spec.penalty
-    if penalty is None:
-        return 0.0
-    parameters = [*case.weights, *(b for b in case.biases if b is not None and penalty.on_biases)]
-    flat = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
-    value = float(penalty.l1 * np.abs(flat).sum() + 0.5 * penalty.l2 * (flat * flat).sum())
-    value /= case.spec.batch_size if penalty.divided_by == "N" else 1
-    return arithmetic.gamma(flat.size + 8) * value + 2.0 * arithmetic.unit * (value + loss_size)
 
 
 def finished(errors: Gradients, factor: float) -> Gradients:

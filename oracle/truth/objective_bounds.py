@@ -1,0 +1,91 @@
+"""The rounding bound of the objective C: a loss, reduced, and a penalty on the parameters.  Legend in `rounding.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproof.cases import Case
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.divisors import divisor
+from backproof.truth.loss_bounds import LOSS_BOUNDS
+
+
+def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
+    """The unreduced losses, (N, O) or (N,), and their own gradient dC/da^L (N, O), before any scale.
+
+    An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope.
+    """
+    y = case.y.astype(np.float64) if case.y.dtype.kind == "f" else case.y
+    losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
+    overflowed = 0.0 * outputs.error.sum(axis=1, keepdims=True)
+    return losses, Rounded(gradient.value, gradient.error + overflowed)
+
+
+def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
+    """C with its penalty, or the unreduced losses, and g = dC/da^L: the loss' gradient times the reduction's scale c.
+
+    Under reduction "none" the given upstream stands for c. Scaling errs by 3u: 1/N is rounded, the product is, and the
+    sum may be scaled in two steps. A weighted mean's divisor is itself a sum.
+    e_C = |c| (sum e + gamma_{k+4} sum |C_i|) + eta over k entries, and what the penalty adds.
+    """
+    spec = case.spec
+    losses, gradient = unreduced(case, outputs, arithmetic)
+    if spec.reduction == "none":
+        scale = np.asarray(case.upstream, dtype=np.float64)
+        scale = scale if scale.ndim == 2 else scale[:, None]
+        loss = losses
+    else:
+        scale = np.asarray(1.0 / divisor(case))
+        total = losses.error.sum() + arithmetic.gamma(losses.value.size + 4) * losses.magnitude.sum()
+        loss = _penalised(Rounded(scale * losses.value.sum(), scale * total), case, arithmetic)
+    error = loss.error + arithmetic.smallest * (loss.error > 0.0)
+    if np.abs(losses.value).sum() + losses.error.sum() > arithmetic.largest:
+        error = np.full_like(error, np.nan)
+    loss = Rounded(loss.value, error)
+    return loss, gradient if spec.reduction == "sum" else _scaled(gradient, scale, case, arithmetic)
+
+
+def _scaled(gradient: Rounded, scale: Array, case: Case, arithmetic: Arithmetic) -> Rounded:
+    weighted = case.spec.reduction == "mean" and case.loss_arrays.get("weight") is not None
+    roundings = 3 + (len(case.y) if weighted else 0)
+    error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
+    error += arithmetic.smallest * (error > 0.0)
+    arithmetic.overflow_in_place(error, 1.0, np.abs(gradient.value))
+    return Rounded(scale * gradient.value, error)
+
+
+def _penalised(loss: Rounded, case: Case, arithmetic: Arithmetic) -> Rounded:
+    """The loss and the penalty's value P: gamma_{k+8} P for a sum of k terms, and 2u(|C| + P) for the last addition."""
+    penalty = case.spec.penalty
+    if penalty is None:
+        return loss
+    parameters = [*case.weights, *(b for b in case.biases if b is not None and penalty.on_biases)]
+    flat = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
+    value = penalty.l1 * np.abs(flat).sum() + 0.5 * penalty.l2 * (flat * flat).sum()
+    value /= case.spec.batch_size if penalty.divided_by == "N" else 1
+    rounding = arithmetic.gamma(flat.size + 8) * value + 2.0 * arithmetic.unit * (value + loss.magnitude)
+    return Rounded(loss.value + value, loss.error + rounding)
+
+
+def penalty_gradient(case: Case, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool) -> Rounded | None:
+    """The penalty's gradient P = (l1 sign(w) + l2 w) / n of one parameter, None where there is none:   e = 6u|P| + eta.
+
+    These are its own roundings (parameters, products, quotient, sum); the gradient's bound has room for the rounding of
+    gradient + P. Where all subgradients are admitted, |w| at w = 0 adds l1 / n.
+    """
+    penalty = case.spec.penalty
+    if penalty is None or (is_bias and not penalty.on_biases):
+        return None
+    w = parameter.astype(np.float64)
+    n = case.spec.batch_size if penalty.divided_by == "N" else 1
+    size = (penalty.l1 * np.abs(np.sign(w)) + penalty.l2 * np.abs(w)) / n
+    error: Array = 6.0 * arithmetic.unit * size + arithmetic.smallest * (size > 0.0)
+    if arithmetic.kinks == "any":
+        error += (w == 0.0) * penalty.l1 / n
+    return Rounded((penalty.l1 * np.sign(w) + penalty.l2 * w) / n, error)
+
+
+def with_penalty(error: Array, case: Case, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool) -> Array:
+    """A gradient's error with the penalty's added to it."""
+    penalised = penalty_gradient(case, parameter, arithmetic, is_bias=is_bias)
+    return error if penalised is None else error + penalised.error
