@@ -1,0 +1,226 @@
+"""The local bound: each equation tested on the candidate's own values, one sample at a time.
+
+With one sample, BP3 makes every bias gradient the delta of its layer and BP4 makes every weight gradient the outer
+product of that delta with the activations below it: dW = delta a^T. So one-sample gradients show every delta and every
+activation that the candidate computed, and each equation can be asked of the candidate's own numbers, with one layer's
+rounding and nothing inherited. What that can see does not depend on depth.
+
+    readings    delta^l = db^l, or dW a / (a a) in a layer without bias;   a^{l-1} = delta dW / (delta delta), or where
+                that is less exact phi(W a^{l-2} + b);   a^0 = x
+    BP0         a^l = phi(W^l a^{l-1} + b^l), and the loss at a^L
+    BP1         delta^L = dC/da^L phi'(z^L), at the a^L that follows from the candidate's own a^{L-1}
+    BP2         delta^l = (delta^{l+1} W^{l+1}) phi'(z^l), from its own delta^{l+1} and a^{l-1}; and dC/dx = delta^1 W^1
+    BP3         db^l = dW a / (a a), with the a that follows from two layers below
+    BP4         dW^l = delta a^T has rank one
+
+A reading comes with its error: a gradient that is returned differs from the one that was used by 3u (a scale that is
+applied late, and the rounding of the product), which makes 4u for delta and 6u for a together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from backproof.cases.case import Case
+from backproof.cases.gradients import Gradients
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.objective_bounds import objective, penalty_gradient
+from backproof.truth.rounding import (
+    SLACK,
+    Jacobian,
+    Parameters,
+    activation,
+    parameters_of,
+    preactivation,
+    upstream,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """One equation of one layer on the candidate's own values.
+
+    excess: the largest |residual| / bound; more than 1 is no rounding. power: the bound's largest entry over the
+    largest entry of what is tested, kinks left out: an error of that relative size shows.
+    """
+
+    equation: str
+    layer: int | None
+    quantity: str
+    excess: float
+    power: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether rounding explains the residual."""
+        return self.excess <= 1.0
+
+    @property
+    def tells(self) -> bool:
+        """Whether the test could have failed: a bound as large as the numbers themselves says nothing."""
+        return self.power < 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """What is known of one layer from the candidate's gradients: its own readings, and what follows from them."""
+
+    parameters: Parameters
+    weight_gradient: Rounded  # dW without the penalty, (O, I)
+    bias_gradient: Rounded | None  # db without the penalty, (1, O)
+    inputs: Rounded  # a^{l-1}, (1, I)
+    predicted: Rounded  # a^{l-1} as it follows from two layers below, (1, I); x for the first layer
+    z: Rounded
+    outputs: Rounded  # phi(z), (1, O)
+    jacobian: Jacobian
+    delta: Rounded | None  # (1, O); None where neither db nor dW shows it
+
+
+def residuals(case: Case, given: Gradients) -> list[Residual]:
+    """Every equation that the candidate's answer to a one-sample case lets be tested, in backward order.
+
+    given: loss and gradients in the default layout, as the candidate returned them; inputs and deltas may be None.
+    """
+    if case.spec.batch_size != 1:
+        raise ValueError(f"the readings need one sample (got a case of {case.spec.batch_size}): take case.sample(n)")
+    sharp = Arithmetic.of(case.spec.dtype, forms="textbook", kinks="any")
+    smooth = replace(sharp, kinks="none")
+    with np.errstate(all="ignore"):
+        tests = zip(_tests(case, given, sharp), _tests(case, given, smooth), strict=True)
+        return [_residual(test, without_kinks) for test, without_kinks in tests]
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A number of the candidate's, what its equation makes of its other numbers, and what rounding may put between."""
+
+    equation: str
+    layer: int | None
+    quantity: str
+    own: Array
+    expected: Rounded
+    reading_error: Array | float
+
+
+def _residual(test: _Test, without_kinks: _Test) -> Residual:
+    # Both sides were computed: the candidate's in its dtype, and what stands against it here in float64.
+    bound = 2.0 * SLACK * (test.expected.error + test.reading_error)
+    distance = np.abs(test.own - test.expected.value)
+    ratio = np.where(distance <= bound, 0.0, distance / np.maximum(bound, np.finfo(np.float64).tiny))
+    excess = np.where(np.isnan(bound), 0.0, np.where(np.isnan(test.own), np.inf, ratio))
+    tight = 2.0 * SLACK * (without_kinks.expected.error + without_kinks.reading_error)
+    size, largest = float(np.abs(test.expected.value).max(initial=0.0)), float(np.max(tight, initial=0.0))
+    power = 0.0 if largest == 0.0 else largest / size if size > 0.0 and largest < np.inf else np.inf
+    return Residual(test.equation, test.layer, test.quantity, float(excess.max(initial=0.0)), power)
+
+
+def _tests(case: Case, given: Gradients, arithmetic: Arithmetic) -> Iterator[_Test]:
+    layers = _read(case, given, arithmetic)
+    depth = len(layers)
+    loss, gradient = objective(case, layers[-1].outputs, arithmetic)
+    if given.loss is not None:
+        yield _Test("BP0", None, "loss", np.asarray(given.loss, dtype=np.float64), loss, 0.0)
+    s: Rounded | None = gradient
+    for number in range(depth, 0, -1):
+        layer = layers[number - 1]
+        delta = None if s is None else layer.jacobian.pull_back(s)
+        if layer.delta is not None and delta is not None:
+            equation = "BP1" if number == depth else "BP2"
+            yield _Test(equation, number, "delta", layer.delta.value, delta, layer.delta.error)
+        known = layer.delta if layer.delta is not None else delta
+        if known is not None:
+            yield from _outer_products(layer, known, number, arithmetic)
+        if number > 1 and layer.inputs is not layer.predicted:
+            own = layer.inputs
+            yield _Test("BP0", number - 1, "activation", own.value, layer.predicted, own.error)
+        s = None if known is None else upstream(known, layer.parameters, arithmetic)
+        if given.deltas is not None and known is not None:
+            shown = np.asarray(given.deltas[number - 1], dtype=np.float64)
+            yield _Test("BP2", number, "delta", shown, known, 4.0 * arithmetic.unit * np.abs(shown))
+    if given.inputs is not None and s is not None:
+        yield _Test("BP2", None, "input", np.asarray(given.inputs, dtype=np.float64), s, 0.0)
+
+
+def _outer_products(layer: _Layer, delta: Rounded, number: int, arithmetic: Arithmetic) -> Iterator[_Test]:
+    """BP4: dW has rank one along delta and a. BP3: db is the delta that dW shows along the a from two layers below."""
+    a, dw, db = layer.inputs, layer.weight_gradient, layer.bias_gradient
+    product = Rounded(delta.value.T @ a.value, delta.error.T @ a.magnitude + np.abs(delta.value).T @ a.error)
+    yield _Test("BP4", number, "weight", dw.value, product, dw.error)
+    if db is not None:
+        shown = _along(dw, layer.predicted, arithmetic)
+        if shown is not None:
+            yield _Test("BP3", number, "bias", db.value, shown, db.error)
+
+
+def _read(case: Case, given: Gradients, arithmetic: Arithmetic) -> list[_Layer]:
+    """The readings, from the first layer to the last."""
+    layers: list[_Layer] = []
+    x = case.x.astype(np.float64)
+    follows = Rounded(x, np.zeros_like(x))
+    for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
+        dw = _without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
+        bias, db = case.biases[index], None
+        if bias is not None:
+            flat = _without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
+            db = Rounded(flat.value[None, :], flat.error[None, :])
+        inputs = follows
+        if index > 0 and db is not None:
+            inputs = _more_exact(_across(dw, db, arithmetic), follows)
+        z = preactivation(inputs, own, arithmetic)
+        outputs, jacobian = activation(z, formula, arithmetic)
+        delta = db if db is not None else _along(dw, inputs, arithmetic)
+        layers.append(_Layer(own, dw, db, inputs, follows, z, outputs, jacobian, delta))
+        follows = outputs
+    return layers
+
+
+def _without_penalty(
+    case: Case, gradient: Array, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool
+) -> Rounded:
+    """The gradient less the penalty's part, which no sample has a share in; 3u, and what the subtraction uncovers."""
+    value = gradient.astype(np.float64)
+    penalised = penalty_gradient(case, parameter, arithmetic, is_bias=is_bias)
+    rounding = 0.0 if penalised is None else penalised.error + arithmetic.unit * np.abs(value)
+    if penalised is not None:
+        value = value - penalised.value
+    error = 3.0 * arithmetic.unit * np.abs(value) + arithmetic.smallest * (value != 0.0)
+    return Rounded(value, error + rounding)
+
+
+def _across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | None:
+    """a = delta dW / (delta delta): what dW shows of the activations below, (1, I); None where delta is 0.
+
+    e_a = (|delta| e_dW + e_delta |delta| |a| + e_delta |dW|) / (delta delta), the last two being the errors of the
+    divisor and of the factor; gamma_{O+2} for the sums, which all have one sign.
+    """
+    square = float((delta.value * delta.value).sum())
+    if not 0.0 < square < np.inf:
+        return None
+    size = np.abs(delta.value)
+    value = delta.value @ dw.value / square
+    error = (size @ dw.error + delta.error @ np.abs(dw.value)) / square
+    error += np.abs(value) * (2.0 * float((size * delta.error).sum()) / square)
+    error += _sum_error(size @ np.abs(dw.value) / square, size.shape[1])
+    return Rounded(value, error + arithmetic.smallest / np.sqrt(square))
+
+
+def _along(dw: Rounded, a: Rounded, arithmetic: Arithmetic) -> Rounded | None:
+    """delta = dW a / (a a): what dW shows of the delta, (1, O); None where a is 0. Errors as in `_across`."""
+    turned = Rounded(dw.value.T, dw.error.T)
+    return _across(turned, a, arithmetic)
+
+
+def _sum_error(terms: Array, count: int) -> Array:
+    """The rounding of the readings' own float64 sums: gamma_{k+2} of the terms."""
+    return Arithmetic.of("float64").gamma(count + 2) * terms
+
+
+def _more_exact(read: Rounded | None, follows: Rounded) -> Rounded:
+    """The reading, or what follows from two layers below where dW shows nothing of a, or less."""
+    if read is None:
+        return follows
+    better = read.error <= np.maximum(follows.error, np.abs(follows.value) * 2.0**-20)
+    return Rounded(np.where(better, read.value, follows.value), np.where(better, read.error, follows.error))
