@@ -18,7 +18,7 @@ from backproof import doubts
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.doubts import entry
-from backproof.truth.arithmetic import Arithmetic
+from backproof.truth.arithmetic import Arithmetic, Forms, Kinks
 from backproof.verdicts import Check, Verdict, whole_call
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "whole_call"]
 
 Array = NDArray[Any]
 Level = Literal["accurate", "textbook", "kink"]
+Against = Literal["reference", "truth"]
 
 # The smallest positive double stands for a bound of zero in error / bound: then 0 / 0 is 0, and x / 0 is inf.
 SMALLEST = 5e-324
@@ -62,6 +63,14 @@ class Offered(Protocol):
         ...
 
 
+class _Bound(Protocol):
+    """A bound of one kind; see `rounding.bound`."""
+
+    __name__: str
+
+    def __call__(self, case: Case, *, forms: Forms, kinks: Kinks, against: Against, dtype: str | None) -> Gradients: ...
+
+
 class Bounds:
     """What may be asked about one case's rounding, computed when first asked for: nearly every case needs one bound.
 
@@ -79,17 +88,30 @@ class Bounds:
         level: Level = "accurate",
         *,
         dtype: str | None = None,
-        against: Literal["reference", "truth"] = "reference",
+        against: Against = "reference",
     ) -> Gradients:
         """Per entry, the largest difference from the reference, or the truth, that rounding explains.
 
         `dtype` is that of the arithmetic that is judged; the case's own, unless given.
         """
-        key = (level, dtype or self.case.spec.dtype, against)
-        if key not in self._found:
-            from backproof.truth import rounding
+        from backproof.truth.rounding import bound
 
-            self._found[key] = rounding.bound(
+        return self._once(bound, level, dtype, against)
+
+    def tightest(self, pair: _Pair, level: Level, *, dtype: str, against: Against = "reference") -> Array:
+        """The limit of one quantity, with the signs of the weights kept where the chained bound decides nothing."""
+        from backproof.truth.propagated_bound import propagated_bound
+
+        chained = entry(self.limit(level, dtype=dtype, against=against), pair.quantity, pair.layer)
+        if _decides(float(chained.max()), pair.size):
+            return chained
+        propagated = self._once(propagated_bound, level, dtype, against)
+        return np.fmin(chained, entry(propagated, pair.quantity, pair.layer))
+
+    def _once(self, bound: _Bound, level: Level, dtype: str | None, against: Against) -> Gradients:
+        key = (bound.__name__, level, dtype or self.case.spec.dtype, against)
+        if key not in self._found:
+            self._found[key] = bound(
                 self.case,
                 forms="accurate" if level == "accurate" else "textbook",
                 kinks="any" if level == "kink" else "sharp",
@@ -115,6 +137,11 @@ class _Pair(NamedTuple):
     position: str
     candidate: Array
     reference: Array
+
+    @property
+    def size(self) -> float:
+        """The largest finite entry of the reference."""
+        return float(np.abs(self.reference[np.isfinite(self.reference)]).max(initial=0.0))
 
 
 def compare(case: Case, offered: Offered, reference: Gradients, bounds: Bounds) -> tuple[Check, ...]:
@@ -238,8 +265,6 @@ class _Numbers:
             error = np.abs(self.candidate - self.reference)
             self.error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
             self.ratio = np.where(same | (self.limit == np.inf), 0.0, self.error / np.maximum(self.limit, SMALLEST))
-        finite = np.abs(self.reference[np.isfinite(self.reference)])
-        self.size = float(finite.max(initial=0.0))
 
     @property
     def within(self) -> bool:
@@ -247,7 +272,7 @@ class _Numbers:
 
     @property
     def decided(self) -> bool:
-        return _decides(float(self.limit.max()), self.size)
+        return _decides(float(self.limit.max()), self.pair.size)
 
     @property
     def bounded(self) -> bool:
@@ -301,7 +326,7 @@ def _judge_alone(case: Case, pair: _Pair, bounds: Bounds) -> Check:
     for dtype in dict.fromkeys((own, asked) if own == "float64" else (own,)):
         accuracy = f"{other} with the accuracy of {dtype}" if other and dtype != own else other
         for level, level_note in _LEVELS:
-            numbers = _Numbers(pair, entry(bounds.limit(level, dtype=dtype), pair.quantity, pair.layer))
+            numbers = _Numbers(pair, bounds.tightest(pair, level, dtype=dtype))
             if not numbers.within:
                 continue
             note = "; ".join(part for part in (level_note, accuracy) if part)
@@ -311,14 +336,14 @@ def _judge_alone(case: Case, pair: _Pair, bounds: Bounds) -> Check:
             if numbers.decided:
                 return numbers.check(Verdict.AGREE, note)
             arithmetic = Arithmetic.of(dtype, forms=level)
-            reason = doubts.reason(arithmetic, case, pair.quantity, pair.layer, numbers.size)
+            reason = doubts.reason(arithmetic, case, pair.quantity, pair.layer, pair.size)
             return numbers.check(Verdict.UNDECIDED, reason)
     return _arbitrate(pair, bounds, own, other)
 
 
 def _arbitrate(pair: _Pair, bounds: Bounds, dtype: str, note: str) -> Check:
     """Candidate and reference differ by more than rounding: exact arithmetic says which of the two is wrong."""
-    numbers = _Numbers(pair, entry(bounds.limit("textbook", dtype=dtype), pair.quantity, pair.layer))
+    numbers = _Numbers(pair, bounds.tightest(pair, "textbook", dtype=dtype))
     middle = entry(bounds.exact().middle, pair.quantity, pair.layer)
     radius = entry(bounds.exact().radius, pair.quantity, pair.layer)
     known = np.isfinite(middle) & np.isfinite(radius)
@@ -326,7 +351,7 @@ def _arbitrate(pair: _Pair, bounds: Bounds, dtype: str, note: str) -> Check:
     if (known & (radius <= numbers.limit))[beyond].all():
 
         def holds(values: Array, dtype: str) -> bool:
-            limit = entry(bounds.limit("textbook", dtype=dtype, against="truth"), pair.quantity, pair.layer)
+            limit = bounds.tightest(pair, "textbook", dtype=dtype, against="truth")
             truth = pair._replace(candidate=values, reference=middle)
             return _Numbers(truth, np.where(known, limit + radius, np.inf)).within
 
