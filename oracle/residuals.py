@@ -186,7 +186,8 @@ def _without_penalty(
     rounding = 0.0 if penalised is None else penalised.error + arithmetic.unit * np.abs(value)
     if penalised is not None:
         value = value - penalised.value
-    error = 3.0 * arithmetic.unit * np.abs(value) + arithmetic.smallest * (value != 0.0)
+    # A product that underflowed shows as 0, so that every entry may hide eta.
+    error = 3.0 * arithmetic.unit * np.abs(value) + arithmetic.smallest
     return Rounded(value, error + rounding)
 
 
