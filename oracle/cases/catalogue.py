@@ -9,7 +9,7 @@ import difflib
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from math import inf, isfinite
 from typing import Final
 
@@ -296,6 +296,7 @@ def number_text(value: Value) -> str:
     return repr(value).replace("+", "")
 
 
+@cache
 def variants(name: str) -> tuple[Formula, ...]:
     """`name` with every legal combination of its parameters' catalogue values, the defaults first."""
     formulas = []

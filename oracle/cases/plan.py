@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from backproof.cases.catalogue import ACTIVATIONS, Formula, accepts, expected_output, least_outputs
@@ -43,39 +42,45 @@ class Choose(Protocol):
 def build_spec(domain: "Domain", choose: Choose) -> NetworkSpec:
     """A spec of `domain`, every choice made by `choose`: Hypothesis' draw, or the even sampler.
 
-    Losses come with an output activation that they accept, and row-wise layers with two outputs or more.
+    Losses come with an output activation that they accept, and row-wise layers with two outputs or more. Hidden layers
+    are chosen last: then Hypothesis can drop one and leave all other choices in their places.
     """
     plan = domain.plan
     loss_name, reduction, dtype = choose("loss, reduction, dtype", plan.strata)
     loss = plan.losses.variant(choose, loss_name)
+    penalty = None if reduction == "none" else _draw_penalty(choose, domain.penalties)
     values = choose("values", domain.values)
-    widths, batch_size = choose("shape", plan.shapes) if plan.shapes else (domain.widths, 0)
-    depth = choose("depth", plan.depths) if widths is None else len(widths) - 1
-    hidden = plan.draw_hidden(choose, dtype, depth, widths)
     output = plan.outputs[loss].choose(choose, f"{dtype} output, {expected_output(loss)}")
-    if widths is None:
-        least = [1 + _rowwise(activation) for activation in hidden]
-        least.append(max(1 + _rowwise(output), least_outputs(loss)))
-        widths = plan.draw_widths(choose, least, FILLINGS[values].inputs)
+    given, batch_size = choose("shape", plan.shapes) if plan.shapes else (domain.widths, 0)
+    batch_size = batch_size or choose("batch size", _numbers(domain.batch_size))
+    seed = choose("seed", _SEEDS)
+    which_biases = choose("biases", _BIASES[domain.biases])
+    if given is None:
+        first = FILLINGS[values].inputs or plan.draw_width(choose, "width")
+        last = plan.draw_width(choose, "output width", max(1 + _rowwise(output), least_outputs(loss)))
+        hidden, between = plan.draw_hidden(choose, dtype, choose("depth", plan.depths) - 1)
+        widths = (first, *between, last)
+    else:
+        widths = given
+        hidden = plan.draw_hidden_activations(choose, dtype, widths[1:-1])
     return NetworkSpec(
         widths=widths,
         activations=(*hidden, output),
         loss=loss,
         reduction=reduction,
-        batch_size=batch_size or choose("batch size", _numbers(domain.batch_size)),
+        batch_size=batch_size,
         dtype=dtype,
         values=values,
-        seed=choose("seed", _SEEDS),
-        biases=_draw_biases(choose, domain.biases, depth),
-        penalty=None if reduction == "none" else _draw_penalty(choose, domain.penalties),
+        seed=seed,
+        biases=_draw_biases(choose, which_biases, len(hidden) + 1),
+        penalty=penalty,
     )
 
 
-def _draw_biases(choose: Choose, which: str, depth: int) -> tuple[bool, ...]:
-    kind = choose("biases", _BIASES[which])
-    if kind == "some":
-        return tuple([choose("bias of a layer", (True, False)) for _ in range(depth)])
-    return (kind == "all",) * depth
+def _draw_biases(choose: Choose, which: str, layers: int) -> tuple[bool, ...]:
+    if which == "some":
+        return tuple([choose("bias of a layer", (True, False)) for _ in range(layers)])
+    return (which == "all",) * layers
 
 
 def _draw_penalty(choose: Choose, which: str | Penalty) -> Penalty | None:
@@ -110,6 +115,7 @@ class Plan:
     def __init__(self, domain: "Domain") -> None:
         self._domain = domain
         self._widest_hidden, self._widest_output = _widest(domain)
+        self._output_span = domain.output_width or domain.width
         hidden = [f for f in domain.activations if self._widest_hidden > 1 or not _rowwise(f)]
         self._hidden = _Menu.of(hidden)
         self._hidden_narrow = _Menu.of([formula for formula in hidden if not _rowwise(formula)])
@@ -127,34 +133,36 @@ class Plan:
         self.activation_strata = tuple((name, dtype) for name in self._reachable() for dtype in domain.dtypes)
         self.shapes = self._drawn_shapes() if domain.shapes is not None else ()
 
-    def draw_hidden(
-        self, choose: Choose, dtype: str, depth: int, widths: tuple[int, ...] | None
-    ) -> tuple[Formula, ...]:
-        """The activations of layers 1, ..., L - 1."""
-        label = f"{dtype} hidden"
-        narrow = [width == 1 for width in widths[1:-1]] if widths is not None else [False] * (depth - 1)
-        if self._domain.same_activation and depth > 1:
-            menu = self._hidden_narrow if any(narrow) else self._hidden
-            return (menu.choose(choose, label),) * (depth - 1)
-        return tuple([(self._hidden_narrow if one else self._hidden).choose(choose, label) for one in narrow])
-
-    def draw_widths(self, choose: Choose, least: Sequence[int], inputs: int | None) -> tuple[int, ...]:
-        """n0, ..., nL: layer l at least least[l - 1] wide, n0 = `inputs` where the data say so."""
-        domain = self._domain
-        first = choose("width", _numbers(domain.width)) if inputs is None else inputs
-        floors = least[:-1]
-        if domain.same_width and floors:
-            hidden = [self._draw_width(choose, "width", domain.width, max(floors))] * len(floors)
-        else:
-            hidden = [self._draw_width(choose, "width", domain.width, floor) for floor in floors]
-        output = self._draw_width(choose, "output width", domain.output_width or domain.width, least[-1])
-        return (first, *hidden, output)
-
-    @staticmethod
-    def _draw_width(choose: Choose, label: str, span: Range, floor: int) -> int:
+    def draw_width(self, choose: Choose, label: str, floor: int = 1) -> int:
+        """A width of the domain, at least `floor`."""
+        span = self._output_span if label == "output width" else self._domain.width
         if floor > span[0]:
             return choose(f"{label} from {floor}", _numbers((floor, span[1])))
         return choose(label, _numbers(span))
+
+    def draw_hidden(self, choose: Choose, dtype: str, layers: int) -> tuple[list[Formula], list[int]]:
+        """Activations and widths of the hidden layers."""
+        domain, label = self._domain, f"{dtype} hidden"
+        activations: list[Formula] = []
+        widths: list[int] = []
+        for layer in range(layers):
+            width = widths[0] if layer and domain.same_width else None
+            if domain.same_width and not layer:
+                width = self.draw_width(choose, "width", 1 if self._hidden_narrow.names else 2)
+            if layer and domain.same_activation:
+                activations.append(activations[0])
+            else:
+                activations.append((self._hidden_narrow if width == 1 else self._hidden).choose(choose, label))
+            widths.append(width or self.draw_width(choose, "width", 1 + _rowwise(activations[-1])))
+        return activations, widths
+
+    def draw_hidden_activations(self, choose: Choose, dtype: str, widths: Sequence[int]) -> list[Formula]:
+        """Activations of hidden layers whose widths are given."""
+        label = f"{dtype} hidden"
+        if self._domain.same_activation and widths:
+            menu = self._hidden_narrow if 1 in widths else self._hidden
+            return [menu.choose(choose, label)] * len(widths)
+        return [(self._hidden_narrow if width == 1 else self._hidden).choose(choose, label) for width in widths]
 
     def why_not(self, loss: Formula) -> str:
         """Which two fields leave no output activation for `loss`."""
@@ -217,8 +225,11 @@ class Plan:
                 break
             widths = domain.widths
             if widths is None:
-                least = [*repeat(floor_hidden, sampler.choose("depth", self.depths) - 1), floor_output]
-                widths = self.draw_widths(sampler.choose, least, inputs)
+                layers = sampler.choose("depth", self.depths) - 1
+                hidden = [self.draw_width(sampler.choose, "width", floor_hidden) for _ in range(layers)]
+                hidden = hidden[:1] * layers if domain.same_width else hidden
+                first = inputs or self.draw_width(sampler.choose, "width")
+                widths = (first, *hidden, self.draw_width(sampler.choose, "output width", floor_output))
             shapes[widths, sampler.choose("batch size", _numbers(domain.batch_size))] = None
         return tuple(sorted(shapes, key=lambda shape: (len(shape[0]), sum(shape[0]), shape)))
 

@@ -40,7 +40,7 @@ class DomainError(ValueError):
 
 def read_range(field: str, given: Numbers) -> Range:
     """A number or a (low, high) pair of whole numbers, at least 1, as a pair.  Raises DomainError."""
-    pair = (given, given) if isinstance(given, int) else tuple(given)
+    pair = tuple(given) if isinstance(given, Sequence) else (given, given)
     if len(pair) != 2 or any(type(number) is not int for number in pair) or not 1 <= pair[0] <= pair[1]:
         raise DomainError(
             f"{field} must be a whole number or a pair (low, high) of them, 1 <= low <= high; got {given!r}"
@@ -48,11 +48,11 @@ def read_range(field: str, given: Numbers) -> Range:
     return pair[0], pair[1]
 
 
-def read_widths(given: Sequence[int] | None) -> tuple[int, ...] | None:
+def read_widths(given: object) -> tuple[int, ...] | None:
     """All the widths (n0, ..., nL) of one network, or None.  Raises DomainError."""
     if given is None:
         return None
-    widths = (given,) if isinstance(given, int) else tuple(given)
+    widths = tuple(given) if isinstance(given, Sequence) else (given,)
     if len(widths) < 2 or any(type(width) is not int or width < 1 for width in widths):
         raise DomainError(f"widths must be (n0, ..., nL), two whole numbers or more, each at least 1; got {given!r}")
     return widths
@@ -63,7 +63,7 @@ def read_formulas(
 ) -> tuple[Formula, ...]:
     """Each formula once, in the catalogue's order. A bare name means all its variants.  Raises DomainError."""
     wanted: dict[Formula, None] = {}
-    for name in _each(given):
+    for name in _each(field, given):
         if isinstance(name, Formula):
             found: tuple[Formula, ...] = (name,)
         elif name in table:
@@ -86,7 +86,7 @@ def read_formulas(
 def read_names(field: str, given: str | Iterable[str], names: Iterable[str], kind: str) -> tuple[str, ...]:
     """Each name once, in the order of `names`.  Raises DomainError."""
     live = list(names)
-    wanted = list(_each(given))
+    wanted = list(_each(field, given))
     for name in wanted:
         if name not in live:
             raise DomainError(f"{field}: {unknown_name(kind, str(name), live)}")
@@ -106,6 +106,8 @@ def read_penalties(given: str | Penalty) -> str | Penalty:
     """The word none or mixed, or one penalty, which may be written as its id.  Raises DomainError."""
     if isinstance(given, Penalty) or given in _PENALTY_WORDS:
         return given
+    if not isinstance(given, str):
+        raise DomainError(f"penalties must be none, mixed, or one penalty; got {given!r}")
     try:
         return Penalty.parse(given)
     except SpecError as error:
@@ -115,9 +117,11 @@ def read_penalties(given: str | Penalty) -> str | Penalty:
 _PENALTY_WORDS: Final = ("none", "mixed")
 
 
-def _each(given: Names) -> Iterable[str | Formula]:
+def _each(field: str, given: Names) -> Iterable[str | Formula]:
     if isinstance(given, str | Formula):
         return (given,)
+    if not isinstance(given, Iterable):
+        raise DomainError(f"{field} must be a name or several names; got {given!r}")
     return given
 
 
