@@ -39,6 +39,10 @@ from backproof.truth.rounding import (
 )
 
 
+LEGIBLE = 2.0**-4
+"""The relative error up to which a reading is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Residual:
     """One equation of one layer on the candidate's own values.
@@ -195,15 +199,19 @@ def _across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | No
     """a = delta dW / (delta delta): what dW shows of the activations below, (1, I); None where delta is 0.
 
     e_a = (|delta| e_dW + e_delta |delta| |a| + e_delta |dW|) / (delta delta), the last two being the errors of the
-    divisor and of the factor; gamma_{O+2} for the sums, which all have one sign.
+    divisor and of the factor; gamma_{O+2} for the sums, which all have one sign. These are first-order terms; the
+    others are smaller by the relative error of delta, hence by LEGIBLE, beyond which nothing is read.
     """
     square = float((delta.value * delta.value).sum())
     if not 0.0 < square < np.inf:
         return None
     size = np.abs(delta.value)
+    relative = 2.0 * float((size * delta.error).sum()) / square
+    if not relative < LEGIBLE:
+        return None
     value = delta.value @ dw.value / square
     error = (size @ dw.error + delta.error @ np.abs(dw.value)) / square
-    error += np.abs(value) * (2.0 * float((size * delta.error).sum()) / square)
+    error = (error + np.abs(value) * relative) * (1.0 + 4.0 * LEGIBLE)
     error += _sum_error(size @ np.abs(dw.value) / square, size.shape[1])
     return Rounded(value, error + arithmetic.smallest / np.sqrt(square))
 

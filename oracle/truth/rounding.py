@@ -68,6 +68,10 @@ def against_reference(arithmetic: Arithmetic) -> float:
     return (2.0 if arithmetic.dtype == "float64" else 1.0) * SLACK
 
 
+LARGEST_FACTOR = 8.0
+"""No form accurate in the tail computes anything beyond 8 |z| on its way to phi(z): 6 z is hardswish's."""
+
+
 class Jacobian(Protocol):
     """What a layer's activation does to an error signal on its way back."""
 
@@ -239,10 +243,14 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     slope_error += arithmetic.unit * slope_units
     value_error += arithmetic.unit * value_units
     if not curve.exact:
-        floor = arithmetic.smallest * np.maximum(1.0, np.abs(z.value))
+        floor = arithmetic.smallest * curve.flushes(options) * np.maximum(1.0, np.abs(z.value))
         slope_error += floor * (slope_units > 0.0)
         value_error += floor * (value_units > 0.0)
-    arithmetic.overflow_in_place(value_error, 1.0, np.abs(value))
+    accurate = arithmetic.forms == "accurate"
+    limit = arithmetic.largest / LARGEST_FACTOR if accurate else curve.limit(arithmetic.largest, options)
+    overflowing = np.abs(z.value) + reach > limit
+    value_error[overflowing] = np.nan
+    slope_error[overflowing] = np.nan
     return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), arithmetic)
 
 
