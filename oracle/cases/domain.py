@@ -1,9 +1,9 @@
 """Domain: the set of specs that a candidate supports, or that a run draws from."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, REDUCTIONS, Formula, variants
 from backproof.cases.fillings import FILLINGS
@@ -194,18 +194,6 @@ class Domain:
             return f"it has {len(self.plan.shapes)} shapes, and widths {spec.widths} with {spec.batch_size} is not one"
         return None
 
-    def narrowed(self, **settings: Any) -> "Domain":
-        """The part of this domain that `settings`, fields of Domain, allow too; but `values` replace its own.
-
-        Raises DomainError where a field leaves nothing.
-        """
-        asked = Domain(**settings)
-        defaults = {"output_activations": self.outputs, "output_width": self.output_width or self.width}
-        return replace(
-            self,
-            **{name: _common(name, defaults.get(name, getattr(self, name)), getattr(asked, name)) for name in settings},
-        )
-
     def strata(self) -> tuple[tuple[str, ...], ...]:
         """All that specs of this domain can cover: (activation, dtype), then (loss, reduction, dtype)."""
         return self.plan.activation_strata + self.plan.strata
@@ -219,27 +207,6 @@ class Domain:
         settings = [(field.name, getattr(self, field.name)) for field in fields(self)]
         written = [f"{name}={_written(value)!r}" for name, value in settings if value != getattr(DEFAULT_DOMAIN, name)]
         return f"Domain({', '.join(written)})"
-
-
-def _common(name: str, own: Any, asked: Any) -> Any:
-    """What two forms of the field `name` have in common.  Raises DomainError where that is nothing."""
-    if name == "values" or own in (None, "mixed"):
-        return asked
-    if asked in (None, "mixed", own):
-        return own
-    if isinstance(own, bool):
-        return True
-    if name == "shapes":
-        return min(own, asked)
-    common: tuple[Any, ...] = ()
-    if name in ("depth", "width", "output_width", "batch_size"):
-        common = (max(own[0], asked[0]), min(own[1], asked[1]))
-        common = common if common[0] <= common[1] else ()
-    elif isinstance(own, tuple) and name != "widths":
-        common = tuple(entry for entry in own if entry in asked)
-    if not common:
-        raise DomainError(f"{name}={_written(asked)!r} is outside the domain's {name}={_written(own)!r}")
-    return common
 
 
 def _written(value: object) -> object:
