@@ -46,8 +46,14 @@ def _sigmoid(options: Options, ties: Ties) -> Function:
 
 
 def _tanh(options: Options, ties: Ties) -> Function:
-    """tanh(z); 1/cosh^2(z)."""
-    return lambda z: (z.tanh(), z.sech() ** 2)
+    """tanh(z); 1/cosh^2(z) = 1 - tanh^2(z), which is cheaper and cancels only where tanh is near 1."""
+    half = ONE / 2
+
+    def evaluate(z: arb) -> Pair:
+        t = z.tanh()
+        return t, 1 - t * t if abs(t) < half else z.sech() ** 2
+
+    return evaluate
 
 
 def _tanhshrink(options: Options, ties: Ties) -> Function:

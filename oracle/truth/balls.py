@@ -21,7 +21,7 @@ ONE: Final = arb(1)
 
 SMALLEST: Final = float(np.finfo(np.float64).smallest_subnormal)
 _LARGEST: Final = float(np.finfo(np.float64).max)
-_BEYOND: Final = arb(2) ** 1024 - arb(2) ** 970
+_BEYOND: Final = arb((2**54 - 1, 970))  # mantissa and exponent, whatever the precision at import
 """Every number of at least this size rounds to infinity: the largest float64 and half a unit in its last place."""
 
 
@@ -124,8 +124,8 @@ def to_float64(entries: Sequence[arb]) -> Float64Enclosure:
     middle = np.fromiter(map(float, entries), dtype=np.float64, count=count)
     # A ball's radius has 30 bits, so this is exact, or out of range: then 0 or inf.
     reach = np.fromiter((float(entry.rad()) for entry in entries), dtype=np.float64, count=count)
-    with np.errstate(invalid="ignore"):  # the spacing of infinities
-        rounding = np.maximum(0.5 * np.spacing(np.abs(middle)), SMALLEST)
+    # Half a unit in the last place of m 2^e, 1/2 <= m < 1, is 2^(e - 54); 0 has no exponent of its own.
+    rounding = np.where(middle == 0.0, SMALLEST, np.maximum(np.ldexp(1.0, np.frexp(middle)[1] - 54), SMALLEST))
     for index in np.flatnonzero(reach == 0.0).tolist():
         if not entries[index].is_exact():
             reach[index] = SMALLEST
