@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 from backproof.cases.decks import EvenSampler
@@ -23,8 +24,7 @@ def iterate_specs(domain: Domain, *, seed: int, shard: int) -> Iterator[NetworkS
 
 def sample_specs(domain: Domain, *, seed: int, shard: int, count: int) -> list[NetworkSpec]:
     """The first `count` of iterate_specs; each has a seed of its own."""
-    choose = EvenSampler(seed, shard).choose
-    return [build_spec(domain, choose) for _ in range(count)]
+    return list(islice(iterate_specs(domain, seed=seed, shard=shard), count))
 
 
 class Coverage:
