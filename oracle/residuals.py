@@ -38,7 +38,6 @@ from backproof.truth.rounding import (
     upstream,
 )
 
-
 LEGIBLE = 2.0**-4
 """The relative error up to which a reading is one."""
 

@@ -9,8 +9,9 @@ Stability of Numerical Algorithms, 2nd ed., sections 2.2, 2.8, 3.1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,7 @@ PIVOT = 1 << 40
 """Lowest-set-bit exponent given to a row of zeros: a zero is a multiple of every power of two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rounded:
+class Rounded(NamedTuple):
     """A value and the error that rounding may have left in it: |computed - true| <= error, entry by entry."""
 
     value: Array
@@ -72,14 +72,26 @@ class Arithmetic:
         """How far a parameter moves when it is rounded to the candidate's dtype: 0 where the dtype holds it exactly."""
         return abs(parameter) * self.unit if float(np.dtype(self.dtype).type(parameter)) != parameter else 0.0
 
-    def overflow_in_place(self, error: Array, gamma: float, size: Array | float = 0.0) -> None:
+    def flushed(self, array: Array) -> Array:
+        """The error of given numbers: eta where flush-to-zero may take a subnormal one for 0, none elsewhere."""
+        size = np.abs(array)
+        error: Array = self.smallest * ((size < self.smallest) & (size > 0.0))
+        return error
+
+    def underflow_in_place(self, error: Array, operations: int = 1) -> None:
+        """Add eta for every operation that may underflow; where nothing errs, nothing is computed inexactly."""
+        np.add(error, operations * self.smallest, out=error, where=error > 0.0)
+
+    def overflow_in_place(self, error: Array, gamma: float) -> None:
         """Make the error NaN where a correct implementation may overflow on its way, in some order or form.
 
         error >= gamma times the sum of the magnitudes that went into it, so that error > gamma largest tells that sum's
-        overflow; with gamma = 1, size + error > largest tells that of a single number. After an overflow a candidate
-        may hold inf or NaN, which no range of a function limits; NaN says so on all the way down, an inf would not.
+        overflow. After an overflow a candidate may hold inf or NaN, which no range of a function limits; NaN says so on
+        all the way down, an inf would not.
         """
-        error[size + error > gamma * self.largest] = np.nan
+        limit = gamma * self.largest
+        if not error.max(initial=0.0) <= limit:
+            error[error > limit] = np.nan
 
     def meets_kink(self, distance: Array, error: Array) -> Array:
         """Where the two sides of a kink cannot be told apart, as a mask.
@@ -96,6 +108,12 @@ class Arithmetic:
         if self.kinks == "any":
             met |= size == 0.0
         return met
+
+
+def significant_bits(number: float) -> int:
+    """How many bits lie between the highest and the lowest set one, both included; 0 for 0 and what is not finite."""
+    whole = abs(int(math.frexp(number)[0] * 2.0**53)) if math.isfinite(number) else 0
+    return whole.bit_length() - (whole & -whole).bit_length() + 1 if whole else 0
 
 
 def lowest_bit(rows: Array) -> Array:

@@ -53,7 +53,7 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
             inputs.error,
             tuple(delta.error for delta in deltas),
         )
-        return finished(errors, against_reference(arithmetic))
+        return finished(errors, against_reference(arithmetic), arithmetic)
 
 
 def differential_bound(case: Case, direction: Direction, *, dtype: str | None = None) -> Array:
@@ -71,7 +71,7 @@ def differential_bound(case: Case, direction: Direction, *, dtype: str | None = 
             dz = _tangent_preactivation(layer, tangent, dweight, dbias, arithmetic)
             tangent = layer.jacobian.push_forward(dz)
         error = _change_of_loss(case, direction, layers[-1].outputs, tangent, arithmetic)
-        return known(error, against_reference(arithmetic))
+        return known(error, against_reference(arithmetic), arithmetic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +119,15 @@ def steps_bound(case: Case, steps: int, options: StepOptions) -> tuple[Parameter
                 Parameters(w.value, None if b is None else b.value, w.error, None if b is None else b.error)
                 for w, b in zip(weights, biases, strict=True)
             )
-        return tuple(_doubled(own) for own in parameters)
+        return tuple(_doubled(own, arithmetic) for own in parameters)
 
 
-def _doubled(own: Parameters) -> Parameters:
+def _doubled(own: Parameters, arithmetic: Arithmetic) -> Parameters:
     weight_error = np.zeros_like(own.weight) if own.weight_error is None else own.weight_error
     return replace(
         own,
-        weight_error=known(weight_error, 2.0 * SLACK),
-        bias_error=None if own.bias_error is None else known(own.bias_error, 2.0 * SLACK),
+        weight_error=known(weight_error, 2.0 * SLACK, arithmetic),
+        bias_error=None if own.bias_error is None else known(own.bias_error, 2.0 * SLACK, arithmetic),
     )
 
 
@@ -281,5 +281,5 @@ def _step(
             direction = Rounded(g.value + momentum * velocity.value, g.error + momentum * velocity.error + rounding)
     error = own.error + options.lr * (direction.error + 3.0 * u * direction.magnitude)
     error += u * (own.magnitude + options.lr * direction.magnitude) + arithmetic.smallest
-    arithmetic.overflow_in_place(error, 1.0, own.magnitude + direction.magnitude)
+    arithmetic.overflow_in_place(error, u)
     return Rounded(own.value - options.lr * direction.value, error), velocity

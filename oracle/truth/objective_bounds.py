@@ -15,7 +15,7 @@ def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
 
     An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope.
     """
-    y = case.y.astype(np.float64) if case.y.dtype.kind == "f" else case.y
+    y = np.asarray(case.y, np.float64) if case.y.dtype.kind == "f" else case.y
     losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
     overflowed = 0.0 * outputs.error.sum(axis=1, keepdims=True)
     return losses, Rounded(gradient.value, gradient.error + overflowed)
@@ -49,8 +49,8 @@ def _scaled(gradient: Rounded, scale: Array, case: Case, arithmetic: Arithmetic)
     weighted = case.spec.reduction == "mean" and case.loss_arrays.get("weight") is not None
     roundings = 3 + (len(case.y) if weighted else 0)
     error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
-    error += arithmetic.smallest * (error > 0.0)
-    arithmetic.overflow_in_place(error, 1.0, np.abs(gradient.value))
+    arithmetic.underflow_in_place(error)
+    arithmetic.overflow_in_place(error, arithmetic.gamma(roundings))
     return Rounded(scale * gradient.value, error)
 
 

@@ -56,7 +56,7 @@ def propagated_bound(
         inputs = upstream(deltas[0], layers[0].parameters, arithmetic)
         weights, biases = parameter_errors(case, layers, deltas, arithmetic)
         errors = Gradients(loss.error, weights, biases, inputs.error, tuple(delta.error for delta in deltas))
-        return finished(errors, SLACK if against == "truth" else against_reference(arithmetic))
+        return finished(errors, SLACK if against == "truth" else against_reference(arithmetic), arithmetic)
 
 
 def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:

@@ -28,7 +28,18 @@ from typing import Literal, Protocol
 import numpy as np
 
 from backproof.cases import Case, Formula, Gradients
-from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Forms, Kinks, Rounded, lowest_bit, sums_are_exact
+from backproof.truth.allowances import NOTHING
+from backproof.truth.arithmetic import (
+    SEARCH,
+    Arithmetic,
+    Array,
+    Forms,
+    Kinks,
+    Rounded,
+    lowest_bit,
+    significant_bits,
+    sums_are_exact,
+)
 from backproof.truth.curves import CURVES, Curve
 from backproof.truth.objective_bounds import objective, with_penalty
 from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS
@@ -60,7 +71,7 @@ def bound(
     with np.errstate(all="ignore"):
         layers = forward(case, parameters_of(case), arithmetic)
         errors = backward(case, layers, arithmetic)
-        return finished(errors, SLACK if against == "truth" else against_reference(arithmetic))
+        return finished(errors, SLACK if against == "truth" else against_reference(arithmetic), arithmetic)
 
 
 def against_reference(arithmetic: Arithmetic) -> float:
@@ -113,16 +124,15 @@ class ElementwiseSlope:
     arithmetic: Arithmetic
 
     def pull_back(self, s: Rounded) -> Rounded:
-        """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + h e_phi', then + 2u(|delta| + e_delta) + eta.
+        """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + h e_phi', then + 2u(|delta| + e_delta) + 2 eta.
 
-        h = |s| + e_s.  No rounding where delta is exactly 0.
+        h = |s| + e_s.  No rounding where delta is exactly 0. The second eta is a flushed partial sum of BP3.
         """
         phi_prime = np.abs(self.slope.value)
         error = s.error * phi_prime + s.magnitude * self.slope.error
         delta = s.value * self.slope.value
         error += 2.0 * self.arithmetic.unit * (np.abs(delta) + error)
-        error += self.arithmetic.smallest * (error > 0.0)
-        self.arithmetic.overflow_in_place(error, 1.0, np.abs(delta))
+        self.arithmetic.underflow_in_place(error, 2)
         return Rounded(delta, error)
 
     def push_forward(self, dz: Rounded) -> Rounded:
@@ -133,7 +143,7 @@ class ElementwiseSlope:
 def parameters_of(case: Case) -> tuple[Parameters, ...]:
     """The case's weights and biases, exact."""
     return tuple(
-        Parameters(weight.astype(np.float64), None if bias is None else bias.astype(np.float64))
+        Parameters(np.asarray(weight, np.float64), None if bias is None else np.asarray(bias, np.float64))
         for weight, bias in zip(case.weights, case.biases, strict=True)
     )
 
@@ -141,9 +151,8 @@ def parameters_of(case: Case) -> tuple[Parameters, ...]:
 def forward(case: Case, parameters: tuple[Parameters, ...], arithmetic: Arithmetic) -> list[Layer]:
     """BP0 through all layers. An x that flush-to-zero may flush has the error eta."""
     layers: list[Layer] = []
-    x = case.x.astype(np.float64)
-    size = np.abs(x)
-    outputs = Rounded(x, arithmetic.smallest * ((size < arithmetic.smallest) & (size > 0.0)))
+    x = np.asarray(case.x, np.float64)
+    outputs = Rounded(x, arithmetic.flushed(x))
     for own, formula in zip(parameters, case.spec.activations, strict=True):
         inputs, z = outputs, preactivation(outputs, own, arithmetic)
         outputs, jacobian = activation(z, formula, arithmetic)
@@ -201,24 +210,36 @@ def preactivation(inputs: Rounded, parameters: Parameters, arithmetic: Arithmeti
     if bias is not None:
         z += bias
         error += gamma * np.abs(bias)
-    clean = ~inputs.error.any(axis=1) if parameters.weight_error is None else np.zeros(len(z), dtype=bool)
-    exact = _exact_products(inputs.value, parameters, error / gamma, arithmetic) if clean.any() else None
-    error += (error > 0.0) * (arithmetic.smallest * (weight.shape[1] + 1.0))
+    exact = None
+    if parameters.weight_error is None and not inputs.error[0].any() and may_be_exact(inputs.value, weight, arithmetic):
+        exact = _exact_products(inputs, parameters, error / gamma, arithmetic)
+    arithmetic.underflow_in_place(error, weight.shape[1] + 1)
     if parameters.weight_error is not None:
         error += reach @ parameters.weight_error.T
     if parameters.bias_error is not None:
         error += parameters.bias_error
     arithmetic.overflow_in_place(error, gamma)
     if exact is not None:
-        error[exact & clean[:, None]] = 0.0
+        error[exact] = 0.0
     return Rounded(z, error)
 
 
-def _exact_products(a: Array, parameters: Parameters, size: Array, arithmetic: Arithmetic) -> Array:
-    bit = lowest_bit(a)[:, None] + lowest_bit(parameters.weight)[None, :]
+def may_be_exact(a: Array, weight: Array, arithmetic: Arithmetic) -> bool:
+    """Whether one product, a[0, 0] W[0, 0], is exact: a glance that spares drawn numbers the closer look.
+
+    Passing over an exact sum is sound: its kinks are then not tested sharply.
+    """
+    bits = significant_bits(float(a[0, 0])) + significant_bits(float(weight[0, 0]))
+    return 2.0**-bits >= arithmetic.unit
+
+
+def _exact_products(inputs: Rounded, parameters: Parameters, size: Array, arithmetic: Arithmetic) -> Array:
+    """Where z = a W^T + b has no rounding, (N, O): exact inputs, and sums that are exact in any order."""
+    bit = lowest_bit(inputs.value)[:, None] + lowest_bit(parameters.weight)[None, :]
     if parameters.bias is not None:
         bit = np.minimum(bit, lowest_bit(parameters.bias[:, None])[None, :])
-    return sums_are_exact(bit, size, arithmetic)
+    clean = ~inputs.error.any(axis=1)
+    return sums_are_exact(bit, size, arithmetic) & clean[:, None]
 
 
 def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Rounded, Jacobian]:
@@ -231,41 +252,50 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
         return ROWWISE_BOUNDS[formula.name](z, arithmetic)
     curve, options = CURVES[formula.name], formula.options
     reach = SEARCH * z.error
+    far = np.abs(z.value) + reach
     value, slope = curve.value(z.value, options), curve.slope(z.value, options)
     slope_jump, value_jump = jumps(z, curve, options, arithmetic)
-    lowest, highest = curve.slope_range(options)
+    steepest = np.abs(slope) + slope_jump
+    slope_error = np.zeros_like(slope) + slope_jump
+    if curve.curvature_sup(options):
+        bend = curve.curvature_within(z.value, reach, options)
+        lowest, highest = curve.slope_range(options)
+        steepest += bend * reach
+        slope_error += np.minimum(bend * z.error, highest - lowest)
     least, most = curve.value_range(options)
-    bend = curve.curvature_within(z.value, reach, options)
-    slope_error = np.minimum(bend * z.error, highest - lowest) + slope_jump
-    value_error = np.minimum((np.abs(slope) + bend * reach + slope_jump) * z.error, most - least) + value_jump
-    allowance = curve.accurate if arithmetic.forms == "accurate" else curve.textbook
-    slope_units, value_units = allowance.slope(z.value, reach, options), allowance.value(z.value, reach, options)
-    slope_error += arithmetic.unit * slope_units
-    value_error += arithmetic.unit * value_units
-    if not curve.exact:
-        floor = arithmetic.smallest * curve.flushes(options) * np.maximum(1.0, np.abs(z.value))
-        slope_error += floor * (slope_units > 0.0)
-        value_error += floor * (value_units > 0.0)
+    value_error = np.minimum(steepest * z.error, most - least) + value_jump
     accurate = arithmetic.forms == "accurate"
+    allowance = curve.accurate if accurate else curve.textbook
+    if allowance is not NOTHING:
+        floor = 0.0 if curve.exact else arithmetic.smallest * curve.flushes(options) * (1.0 + far)
+        slope_error += allowed(allowance.slope(z.value, reach, options), floor, arithmetic)
+        value_error += allowed(allowance.value(z.value, reach, options), floor, arithmetic)
     limit = arithmetic.largest / LARGEST_FACTOR if accurate else curve.limit(arithmetic.largest, options)
-    overflowing = np.abs(z.value) + reach > limit
-    value_error[overflowing] = np.nan
-    slope_error[overflowing] = np.nan
+    if not far.max() <= limit:
+        value_error[~(far <= limit)] = np.nan
+        slope_error[~(far <= limit)] = np.nan
     return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), arithmetic)
 
 
-def jumps(z: Rounded, curve: Curve, options: Options, arithmetic: Arithmetic) -> tuple[Array, Array]:
+def allowed(units: Array, floor: Array | float, arithmetic: Arithmetic) -> Array:
+    """u S, and the floor for underflow wherever something is computed inexactly."""
+    return arithmetic.unit * units + floor * (units > 0.0)
+
+
+def jumps(z: Rounded, curve: Curve, options: Options, arithmetic: Arithmetic) -> tuple[Array | float, Array | float]:
     """J and V: the jumps of phi' and of phi at the kinks that z may be on either side of, summed.
 
     To them comes the width of the set that counts as the truth, where the definition itself leaves one.
     """
-    slope_jump, value_jump = np.zeros_like(z.value), np.zeros_like(z.value)
+    slope_jump: Array | float = 0.0
+    value_jump: Array | float = 0.0
     for kink in curve.kinks(options):
         distance, error = z.value - kink.position, z.error + 0.5 * arithmetic.unit * kink.radius_units
         met = arithmetic.meets_kink(distance, error)
         slope_jump += met * kink.slope_jump
-        # At an exact tie phi itself has one value, whatever subgradient is admitted for phi'.
-        value_jump += (met & ((error > 0.0) | (distance != 0.0))) * kink.value_jump
+        if kink.value_jump:
+            # At an exact tie phi itself has one value, whatever subgradient is admitted for phi'.
+            value_jump += (met & ((error > 0.0) | (distance != 0.0))) * kink.value_jump
     if curve.ambiguity is not None:
         value_width, slope_width = curve.ambiguity(z.value, SEARCH * z.error, options)
         slope_jump += slope_width
@@ -281,7 +311,7 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> 
     outputs = parameters.weight.shape[0]
     gamma = arithmetic.gamma(outputs + 1)
     error = (delta.error + gamma * delta.magnitude) @ np.abs(parameters.weight)
-    error += (error > 0.0) * (arithmetic.smallest * outputs)
+    arithmetic.underflow_in_place(error, outputs)
     if parameters.weight_error is not None:
         error += delta.magnitude @ parameters.weight_error
     arithmetic.overflow_in_place(error, gamma)
@@ -289,12 +319,10 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> 
 
 
 def bias_gradient(delta: Rounded, arithmetic: Arithmetic) -> Array:
-    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D) + N eta [> 0]."""
+    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D)."""
     batch = delta.value.shape[0]
     gamma = arithmetic.gamma(batch + 1)
     error: Array = (delta.error + gamma * delta.magnitude).sum(axis=0)
-    error += arithmetic.smallest * batch * (error > 0.0)
-    arithmetic.overflow_in_place(error, gamma)
     return error
 
 
@@ -304,23 +332,24 @@ def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> 
     gamma = arithmetic.gamma(batch + 1)
     error: Array = (delta.error + gamma * delta.magnitude).T @ inputs.magnitude
     error += np.abs(delta.value).T @ inputs.error
-    error += arithmetic.smallest * batch * (error > 0.0)
-    arithmetic.overflow_in_place(error, gamma)
+    arithmetic.underflow_in_place(error, batch)
     return error
 
 
-def finished(errors: Gradients, factor: float) -> Gradients:
-    """Every error times the factor; what is not a number is no bound, hence infinite."""
+def finished(errors: Gradients, factor: float, arithmetic: Arithmetic) -> Gradients:
+    """Every error times the factor, infinite where nothing is known: see `known`."""
     return Gradients(
-        known(errors.loss, factor),
-        tuple(known(error, factor) for error in errors.weights),
-        tuple(None if error is None else known(error, factor) for error in errors.biases),
-        None if errors.inputs is None else known(errors.inputs, factor),
-        None if errors.deltas is None else tuple(known(error, factor) for error in errors.deltas),
+        known(errors.loss, factor, arithmetic),
+        tuple(known(error, factor, arithmetic) for error in errors.weights),
+        tuple(None if error is None else known(error, factor, arithmetic) for error in errors.biases),
+        None if errors.inputs is None else known(errors.inputs, factor, arithmetic),
+        None if errors.deltas is None else tuple(known(error, factor, arithmetic) for error in errors.deltas),
     )
 
 
-def known(error: Array, factor: float) -> Array:
-    """error * factor, infinite where it is not a number."""
-    scaled = np.asarray(error) * factor
-    return np.where(np.isnan(scaled), np.inf, scaled)
+def known(error: Array, factor: float, arithmetic: Arithmetic) -> Array:
+    """error * factor, infinite where it is not a number, and where the sum that it belongs to may overflow.
+
+    error > u times the sum of the magnitudes: beyond u times the largest number, some order of that sum may overflow.
+    """
+    return np.where(error <= arithmetic.unit * arithmetic.largest, error * factor, np.inf)
