@@ -104,9 +104,9 @@ TANHSHRINK_TEXTBOOK = Allowance(value=lambda z, r, options: 2.0 * far(z, r) + 8.
 def softplus_value(z: Array, r: Array, options: Options) -> Array:
     """8 a: 5 of e, log1p and a sum. The roundings of x = beta z move log1p(e^x)/beta by |z| s(x) each."""
     beta = option(options, "beta")
-    high, size = beta * (z + r), beta * far(z, r)
-    moved = inexact_product(beta) * size * shapes.logistic(high) + inexact(beta) * size
-    return (8.0 * shapes.log_one_plus_exp(high) + moved) / beta
+    high = beta * (z + r)
+    moved = (inexact_product(beta) * shapes.logistic(high) + inexact(beta)) * far(z, r)
+    return 8.0 * shapes.log_one_plus_exp(high) / beta + moved
 
 
 def softplus_slope(z: Array, r: Array, options: Options) -> Array:
@@ -140,8 +140,8 @@ SILU = Allowance(
 SILU_TEXTBOOK = Allowance(value=proportional(5.0), slope=at_least_one(8.0))
 
 # z w, w = tanh(log1p(exp(z))) = n/(n + 2): e enters n twice at most, and w with at most its own relative error; then
-# the logarithm, tanh or the sums, and the product. The slope w + z w' likewise, in terms of size s and s |z|. Textbook: as
-# silu, with a tanh that errs by 8 and 16 in 1 - tanh^2.
+# the logarithm, tanh or the sums, and the product. The slope w + z w' likewise, in terms of size s and s |z|. Textbook:
+# as silu, with a tanh that errs by 8 and 16 in 1 - tanh^2.
 MISH = Allowance(
     value=lambda z, r, options: 10.0 * shapes.mish_gate(z + r) * far(z, r),
     slope=lambda z, r, options: 12.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
@@ -213,10 +213,10 @@ def celu_value(z: Array, r: Array, options: Options) -> Array:
 
 
 def celu_slope(z: Array, r: Array, options: Options) -> Array:
-    """8 phi' with phi' = e^x, x = z/alpha; a rounding of x moves it by |x| e^x <= exp(-1)."""
+    """8 phi' with phi' = e^x, x = z/alpha; a rounding of x moves it by |x| e^x <= exp(-1), by nothing at |x| > 2000."""
     alpha = option(options, "alpha")
     exponential = np.exp(np.minimum(z + r, 0.0) / alpha)
-    shift = np.minimum(math.exp(-1.0), -negative_part(z, r) / alpha * exponential)
+    shift = np.minimum(math.exp(-1.0), np.minimum(-negative_part(z, r) / alpha, 2000.0) * exponential)
     return below_zero(z, r, 8.0 * exponential + celu_roundings(alpha) * shift)
 
 

@@ -56,7 +56,7 @@ class Curve:
     one of them may be multiplied by a parameter or divided by one afterwards.
     limit: (largest number of the dtype, options) -> the |z| beyond which some textbook form overflows, so that it gives
     infinity, NaN or a number made of one; the textbook allowance says nothing there.
-    bends: (position, jump) of phi'' where phi'' jumps.
+    bends: (position, jump of |phi''|) wherever phi'' jumps.
     ambiguity: (z, r, options) -> widths of the set that counts as the truth where the definition itself leaves one
     (softplus beyond its threshold), of phi and of phi', to be added to e_a and e_phi' as they are; None elsewhere.
     """

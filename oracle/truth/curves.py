@@ -53,6 +53,12 @@ def softplus_kinks(options: Options) -> tuple[Kink, ...]:
     return (Kink(position, 1.0 / (1.0 + math.exp(threshold)), math.log1p(math.exp(-threshold)) / beta, units),)
 
 
+def softplus_bends(options: Options) -> tuple[tuple[float, float], ...]:
+    """phi'' falls from beta s'(threshold) to 0 at the threshold."""
+    beta, threshold = option(options, "beta"), option(options, "threshold")
+    return ((threshold / beta, beta * float(shapes.logistic_slope(np.array(threshold)))),)
+
+
 def softplus_ambiguity(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
     """Beyond a numerical threshold the truth is hull{log1p(exp(beta z))/beta, z}.
 
@@ -60,8 +66,9 @@ def softplus_ambiguity(z: Array, r: Array, options: Options) -> tuple[Array, Arr
     beta (z + r) comes within 8u of it (float32's u), which covers the roundings of beta, threshold and beta z.
     """
     beta, threshold = option(options, "beta"), option(options, "threshold")
-    met = beta * (z + r) >= threshold - 2.0**-21 * abs(threshold)
-    nearest = np.maximum(beta * (z - r), threshold - 2.0**-21 * abs(threshold))
+    start = (threshold - 2.0**-21 * abs(threshold)) / beta
+    met = z + r >= start
+    nearest = beta * np.clip(z - r, start, max(start, 1e4 / beta))  # exp(-1e4) is 0
     wide = met & is_numerical(threshold)
     return np.where(wide, np.log1p(np.exp(-nearest)) / beta, 0.0), np.where(wide, shapes.logistic(-nearest), 0.0)
 
@@ -178,7 +185,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
     "softplus": Curve(
         value=shapes.softplus_value,
         slope=shapes.softplus_slope,
-        curvature=lambda z, options: option(options, "beta") * shapes.logistic_slope(option(options, "beta") * z),
+        curvature=shapes.softplus_curvature,
         curvature_sup=lambda options: 0.25 * option(options, "beta"),
         third_sup=lambda options: 0.0963 * option(options, "beta") ** 2,
         slope_range=UNIT_INTERVAL,
@@ -186,6 +193,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         kinks=softplus_kinks,
         accurate=allowances.SOFTPLUS,
         textbook=allowances.either(allowances.SOFTPLUS, allowances.SOFTPLUS_TEXTBOOK),
+        bends=softplus_bends,
         ambiguity=softplus_ambiguity,
         flushes=lambda options: 4.0 * max(1.0, 1.0 / option(options, "beta")),
         limit=lambda largest, options: exponential_limit(1.05)(largest, options) / option(options, "beta"),
@@ -200,6 +208,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         value_range=between(-1.0, 1.0),
         accurate=allowances.SOFTSIGN,
         textbook=allowances.either(allowances.SOFTSIGN, allowances.SOFTSIGN_TEXTBOOK),
+        bends=lambda options: ((0.0, 0.0),),  # phi'' changes its sign, |phi''| does not jump
     ),
     "tanhshrink": Curve(
         value=lambda z, options: z - np.tanh(z),

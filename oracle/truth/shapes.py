@@ -69,11 +69,10 @@ def log_one_plus_exp(z: Array) -> Array:
 def mish_gate(z: Array) -> Array:
     """w(z) = tanh(log(1 + exp(z))) = n/(n + 2), n = e^z (e^z + 2)."""
     decay = np.exp(-np.abs(z))
-    falling = decay * (decay + 2.0)
-    rising = 1.0 + 2.0 * decay
-    return np.where(z > 0, rising, falling) / (
-        np.where(z > 0, rising + decay * decay, falling + 1.0) + np.where(z > 0, decay * decay, 1.0)
-    )
+    squared = decay * decay
+    numerator = np.where(z > 0, 1.0 + 2.0 * decay, 2.0 * decay + squared)
+    gate: Array = numerator / (numerator + 2.0 * np.where(z > 0, squared, 1.0))
+    return gate
 
 
 def mish_gate_slope(z: Array) -> Array:
@@ -159,16 +158,27 @@ def gelu_tanh_inner(z: Array) -> tuple[Array, Array, Array]:
     return scale * inner * (1.0 + square), scale * (1.0 + 3.0 * square), scale * 6.0 * GELU_CUBIC * inner
 
 
+def scaled(z: Array, options: Options) -> Array:
+    """beta z, |z| held at 1e290 so that it does not overflow: softplus is 0 or z to the last bit long before."""
+    return option(options, "beta") * np.clip(z, -1e290, 1e290)
+
+
 def softplus_value(z: Array, options: Options) -> Array:
     """log1p(exp(beta z))/beta; z where beta z > threshold."""
-    beta = option(options, "beta")
-    return np.where(beta * z > option(options, "threshold"), z, log_one_plus_exp(beta * z) / beta)
+    x = scaled(z, options)
+    return np.where(x > option(options, "threshold"), z, log_one_plus_exp(x) / option(options, "beta"))
 
 
 def softplus_slope(z: Array, options: Options) -> Array:
     """s(beta z); 1 where beta z > threshold."""
-    beta = option(options, "beta")
-    return np.where(beta * z > option(options, "threshold"), 1.0, logistic(beta * z))
+    x = scaled(z, options)
+    return np.where(x > option(options, "threshold"), 1.0, logistic(x))
+
+
+def softplus_curvature(z: Array, options: Options) -> Array:
+    """beta s'(beta z); 0 where beta z > threshold."""
+    x = scaled(z, options)
+    return np.where(x > option(options, "threshold"), 0.0, option(options, "beta") * logistic_slope(x))
 
 
 def gelu_value(z: Array, options: Options) -> Array:

@@ -24,7 +24,7 @@ Options = Mapping[str, Any]
 Value = Callable[[Array, Options], Array]
 Slope = Callable[[Array, Array, Options], Array]
 
-SHORT_ARRAYS = 600  # how many calls of three entries each, which cost as much as all the rest
+SHORT_ARRAYS = 300  # how many calls of three entries each, which cost as much as all the rest
 ROOT_TWO = math.sqrt(2.0)
 ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
 INNER = math.sqrt(2.0 / math.pi)
@@ -376,7 +376,7 @@ TORCH: dict[str, Callable[..., torch.Tensor]] = {"identity": torch.mul, "sigmoid
 
 
 def torch_forms(formula: Formula, z: Array) -> Iterator[tuple[str, str, Array | None, Array | None]]:
-    """PyTorch's kernels: vectorised, on strided memory, on arrays too short for a vector (NaN where not run)."""
+    """PyTorch's kernels: vectorised, on strided memory, and on arrays too short for a vector (a part of z)."""
     function = TORCH.get(formula.name) or getattr(functional, formula.name)
     options: Mapping[str, Any] = {"other": 1.0} if formula.name == "identity" else formula.options
 
@@ -388,10 +388,11 @@ def torch_forms(formula: Formula, z: Array) -> Iterator[tuple[str, str, Array | 
         return a.detach().numpy().copy(), leaf.grad.numpy().copy()
 
     x = torch.from_numpy(z.copy())
-    yield "torch", "accurate", *run(x.clone(), torch.ones_like(x))
+    a, phi_prime = run(x.clone(), torch.ones_like(x))
+    yield "torch", "accurate", a, phi_prime
     wide, ones = torch.stack((x, x), dim=1), torch.ones(len(x), 2, dtype=x.dtype)
     yield "torch, strided", "accurate", *run(wide.detach()[:, 0], ones[:, 0])
-    a, phi_prime = np.full_like(z, np.nan), np.full_like(z, np.nan)
+    a, phi_prime = a.copy(), phi_prime.copy()
     chosen = np.linspace(0, len(z) - 1, min(len(z), SHORT_ARRAYS * 3)).astype(int)
     for few in np.array_split(chosen, max(1, len(chosen) // 3)):
         part = torch.from_numpy(z[few])

@@ -39,7 +39,7 @@ EXTRA_FORMULAS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """The worst entry of one form: error over u S (or S') and the z, the entries above 1, the |z| where it is not finite."""
+    """One form's worst entry: error over u S (or S'), its z, how many exceed 1, the |z| from which it is not finite."""
 
     formula: str
     dtype: str
@@ -126,7 +126,7 @@ def measure(computed: Array, known: Exact, slack: Array, allowed: Array, unit: f
     """(error beyond the slack over u S, where computed is finite), both shaped as z."""
     finite = np.isfinite(computed) & np.isfinite(known.high)
     error = np.abs((np.where(finite, computed, 0.0).astype(np.float64) - known.high) - known.low) - slack
-    over = np.divide(error, unit * allowed, out=np.full(error.shape, np.inf), where=allowed > 0.0)
+    over = np.divide(error, unit * allowed, out=np.full(error.shape, np.inf), where=unit * allowed > 0.0)
     return np.where(finite & (error > 0.0), over, 0.0), finite
 
 
@@ -170,44 +170,41 @@ def _within_threshold(formula: Formula, z: Array, inside: Array, beyond: Array) 
     return np.where(z * formula.options["beta"] > formula.options["threshold"], beyond, inside)
 
 
-def sweep(formula: Formula, dtype: str, *, count: int, seed: int = 0, flush: bool = False) -> Iterator[Finding]:
-    """The findings of one activation in one dtype, over about `count` preactivations."""
+def sweep(
+    formula: Formula, dtype: str, *, count: int, seed: int = 0, flush: bool = False, judge: str | None = None
+) -> Iterator[Finding]:
+    """The findings of one activation in one dtype, over about `count` preactivations.
+
+    judge: the allowance that all forms are held to, instead of the one that is to admit them.
+    """
     z = points(formula, dtype, count, seed)
-    known = truth(formula, z, flush=flush)
     curve, options = CURVES[formula.name], formula.options
-    unit = float(np.finfo(dtype).eps) / 2
-    allowed = {kind: _units(curve, kind, known, options) for kind in ("accurate", "textbook")}
+    limits = np.finfo(dtype)
     with np.errstate(all="ignore"):
+        known = truth(formula, z, flush=flush)
+        allowed = {kind: _units(curve, kind, known, options) for kind in ("accurate", "textbook")}
         torch.set_flush_denormal(flush)
         try:
-            found = [
-                (form, kind, a, phi_prime) for form, kind, a, phi_prime in runs(formula, flushed(z) if flush else z)
-            ]
+            found = list(runs(formula, flushed(z) if flush else z))
         finally:
             torch.set_flush_denormal(False)
-        for form, kind, a, phi_prime in found:
-            for quantity, computed, part, slack, units in (
-                ("value", a, known.value, known.value_slack, allowed[kind][0]),
-                ("slope", phi_prime, known.slope, known.slope_slack, allowed[kind][1]),
+        for form, kind, *computed in found:
+            for quantity, ours, part, slack, units in (
+                ("value", computed[0], known.value, known.value_slack, allowed[judge or kind][0]),
+                ("slope", computed[1], known.slope, known.slope_slack, allowed[judge or kind][1]),
             ):
-                if computed is None:
+                if ours is None:
                     continue
-                over, finite = measure(flushed(computed) if flush else computed, part, slack, units, unit)
+                over, finite = measure(flushed(ours) if flush else ours, part, slack, units, float(limits.eps) / 2)
                 if kind == "textbook":
-                    over[np.abs(z) > curve.limit(float(np.finfo(dtype).max), options)] = 0.0
-                worst = int(np.argmax(over))
-                infinite = float(np.abs(z[~finite]).min()) if not finite.all() else math.inf
-                label = form + (" (flushed)" if flush else "")
+                    over[np.abs(z) > curve.limit(float(limits.max), options)] = 0.0
+                at = int(np.argmax(over))
+                lost = ~finite & np.isfinite(part.high.astype(dtype))
+                infinite = float(np.abs(z[lost]).min()) if lost.any() else math.inf
+                name = form + (" (flushed)" if flush else "")
+                exceeding = int((over > 1.0).sum())
                 yield Finding(
-                    formula.id,
-                    dtype,
-                    quantity,
-                    label,
-                    kind,
-                    float(over[worst]),
-                    float(z[worst]),
-                    int((over > 1.0).sum()),
-                    infinite,
+                    formula.id, dtype, quantity, name, kind, float(over[at]), float(z[at]), exceeding, infinite
                 )
 
 
