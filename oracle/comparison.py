@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backproof import doubts
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
-from backproof.doubts import entry
+from backproof.doubts import decides, entry
 from backproof.truth.arithmetic import Arithmetic, Forms, Kinks
 from backproof.verdicts import Check, Verdict, whole_call
 
@@ -30,7 +30,8 @@ Array = NDArray[Any]
 Level = Literal["accurate", "textbook", "kink"]
 Against = Literal["reference", "truth"]
 
-# The smallest positive double stands for a bound of zero in error / bound: then 0 / 0 is 0, and x / 0 is inf.
+# The smallest positive double stands for a bound of zero in error / bound: then 0 / 0 is 0, and x / 0 is above 1
+# for every x but this one.
 SMALLEST = 5e-324
 
 
@@ -103,7 +104,7 @@ class Bounds:
         from backproof.truth.propagated_bound import propagated_bound
 
         chained = entry(self.limit(level, dtype=dtype, against=against), pair.quantity, pair.layer)
-        if _decides(float(chained.max()), pair.size):
+        if decides(float(chained.max()), pair.size):
             return chained
         propagated = self._once(propagated_bound, level, dtype, against)
         return np.fmin(chained, entry(propagated, pair.quantity, pair.layer))
@@ -137,6 +138,7 @@ class _Pair(NamedTuple):
     position: str
     candidate: Array
     reference: Array
+    accurate: Array
 
     @property
     def size(self) -> float:
@@ -152,13 +154,14 @@ def compare(case: Case, offered: Offered, reference: Gradients, bounds: Bounds) 
     """
     checks: list[Check | None] = []
     pairs: list[_Pair] = []
-    for quantity, layer, wanted in reference.quantities():
+    quantities = zip(reference.quantities(), bounds.limit().quantities(), strict=True)
+    for (quantity, layer, wanted), (_, _, limit) in quantities:
         position = _position(layer, case.spec.depth)
         given = _given(offered, quantity, layer)
         if given is not None and quantity == "loss" and given.size == 1 == wanted.size:
             given = given.reshape(wanted.shape)  # a loss of shape (1,) or (1, 1) is a scalar to every reader
         if given is not None and given.shape == wanted.shape:
-            pairs.append(_Pair(quantity, layer, position, given, wanted))
+            pairs.append(_Pair(quantity, layer, position, given, wanted, limit))
             checks.append(None)
         else:
             checks.append(_without_numbers(quantity, layer, position, given, wanted))
@@ -175,7 +178,7 @@ def _position(layer: int | None, depth: int) -> str:
 def _given(offered: Offered, quantity: str, layer: int | None) -> Array | None:
     if layer is None:
         return offered.loss if quantity == "loss" else offered.inputs
-    arrays = {"weight": offered.weights, "bias": offered.biases, "delta": offered.deltas}[quantity]
+    arrays = offered.weights if quantity == "weight" else offered.biases if quantity == "bias" else offered.deltas
     return None if arrays is None else arrays[layer - 1]
 
 
@@ -197,10 +200,9 @@ def _without_numbers(quantity: str, layer: int | None, position: str, given: Arr
 def _judge_together(case: Case, pairs: Sequence[_Pair], bounds: Bounds) -> Iterator[Check]:
     if not pairs:
         return
-    accurate = bounds.limit()
     candidate = np.concatenate([pair.candidate.ravel() for pair in pairs], dtype=np.float64, casting="unsafe")
     reference = np.concatenate([pair.reference.ravel() for pair in pairs])
-    limit = np.concatenate([entry(accurate, pair.quantity, pair.layer).ravel() for pair in pairs])
+    limit = np.concatenate([pair.accurate.ravel() for pair in pairs])
     with np.errstate(all="ignore"):
         error = np.abs(candidate - reference)
         ratio = error / np.maximum(limit, SMALLEST)
@@ -225,7 +227,7 @@ def _judge_together(case: Case, pairs: Sequence[_Pair], bounds: Bounds) -> Itera
     )
     dtype = np.dtype(case.spec.dtype)
     for pair, start, at, excess, bound, got, wanted, max_error, max_bound, size, nonzero in columns:
-        if excess <= 1.0 and _decides(max_bound, size) and pair.candidate.dtype == dtype:
+        if excess <= 1.0 and decides(max_bound, size) and pair.candidate.dtype == dtype:
             index = _index(at - start, pair.candidate.shape)
             yield Check(
                 pair.quantity, pair.layer, pair.position, pair.candidate.shape, pair.candidate.size, nonzero,
@@ -242,11 +244,6 @@ def _index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
         flat, at = divmod(flat, length)
         index.append(at)
     return tuple(reversed(index))
-
-
-def _decides(largest_bound: float, size: float) -> bool:
-    """Whether a bound can bless: it is smaller than the quantity's own largest entry, or zero (exact zeros)."""
-    return largest_bound < size or largest_bound == 0.0
 
 
 class _Numbers:
@@ -272,7 +269,7 @@ class _Numbers:
 
     @property
     def decided(self) -> bool:
-        return _decides(float(self.limit.max()), self.pair.size)
+        return decides(float(self.limit.max()), self.pair.size)
 
     @property
     def bounded(self) -> bool:

@@ -45,12 +45,17 @@ def reason(arithmetic: Arithmetic, case: Case, quantity: str, layer: int | None,
     """The cause, one of REASONS, for which the bound on a quantity of `case` is not below `size`, its largest entry."""
     fields = {field.name: getattr(arithmetic, field.name) for field in dataclasses.fields(arithmetic)}
     with np.errstate(all="ignore"):
-        if _largest(case, _Kinkless(**fields), quantity, layer) < size:
+        if decides(_largest(case, _Kinkless(**fields), quantity, layer), size):
             return KINK
         dry = dataclasses.replace(arithmetic, smallest=0.0)
-        if _largest(case, dry, quantity, layer) < size or 0.0 < size < arithmetic.smallest / arithmetic.unit:
+        if decides(_largest(case, dry, quantity, layer), size) or 0.0 < size < arithmetic.smallest / arithmetic.unit:
             return UNDERFLOW
         return _steepest(case, arithmetic, quantity, layer, size)
+
+
+def decides(largest_bound: float, size: float) -> bool:
+    """Whether a bound can bless: it is smaller than the quantity's own largest entry, or zero (exact zeros)."""
+    return largest_bound < size or largest_bound == 0.0
 
 
 def _largest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None) -> float:
@@ -75,9 +80,9 @@ def entry(gradients: Gradients, quantity: str, layer: int | None) -> Array:
 def _steepest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None, size: float) -> str:
     """The cause that multiplied error / value most on the way to the quantity."""
     layers = forward(case, parameters_of(case), arithmetic)
-    outputs = layers[-1].outputs
-    loss, s = objective(case, outputs, arithmetic)
-    stages = [(DEPTH, _ratio(outputs))]
+    loss, s = objective(case, layers[-1].outputs, arithmetic)
+    # z and not a: an output of 0 is saturation, and is found as that on the way back.
+    stages = [(DEPTH, _ratio(layers[-1].z))]
     if quantity == "loss":
         stages.append((CANCELLATION, float(np.max(loss.error)) / size if size else inf))
     else:
@@ -87,17 +92,19 @@ def _steepest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | No
             s = upstream(delta, layers[number - 1].parameters, arithmetic)
             stages.append((SATURATION, _ratio(delta)))
             stages.append((DEPTH, _ratio(s) if number > (layer or 0) else _ratio(delta)))
-        stages.append((CANCELLATION, _largest(case, arithmetic, quantity, layer) / size if size else inf))
+        if quantity in ("weight", "bias"):
+            stages.append((CANCELLATION, _largest(case, arithmetic, quantity, layer) / size if size else inf))
     growth = dict.fromkeys(REASONS, 0.0)
     before = arithmetic.unit
-    for cause, after in stages:
-        if after == inf:
-            return cause
-        growth[cause] += log(max(after, arithmetic.unit) / before)
-        before = max(after, arithmetic.unit)
+    for cause, ratio in stages:
+        after = min(max(ratio, arithmetic.unit), _LOST)
+        growth[cause] += log(after / before)
+        before = after
     return max(growth, key=lambda cause: growth[cause])
 
 
+# An error / value beyond which nothing is left to lose.
+_LOST = 1e300
 _PROBABILISTIC = {
     "bce",
     "bce_with_logits",

@@ -27,8 +27,8 @@ SCHEMA: Final = 1
 class Report:
     """The result of `check`.
 
-    cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C. tables: the Arrow tables that were
-    kept, by name. directory: where they were written.
+    cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C. ids: the cases, where they were named
+    and not drawn. tables: the Arrow tables that were kept, by name. directory: where they were written.
     """
 
     candidate: str
@@ -40,6 +40,7 @@ class Report:
     tally: Tally
     scaling: tuple[Scaling, ...]
     interrupted: bool
+    ids: tuple[str, ...] = ()
     tables: Mapping[str, pa.Table] = field(default_factory=dict, repr=False)
     directory: Path | None = None
 

@@ -106,6 +106,7 @@ def check(
             tally=tally,
             scaling=() if ids or interrupted else tuple(scaling(subject, domain, seed=seed)),
             interrupted=interrupted,
+            ids=ids,
         )
         return archive.finish(found, {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)})
 

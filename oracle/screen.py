@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -36,14 +36,17 @@ def plain(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[Text]:
     tally = report.tally
-    networks = f"{tally.cases:,} random network{'s' * (tally.cases != 1)}, seed {report.seed}"
+    networks = f"{_many(tally.cases, 'random network')}, seed {report.seed}"
+    networks = f"case {', '.join(report.ids)}" if report.ids else networks
     yield Text.assemble((report.candidate, "bold"), f"   against {report.reference}   {networks}")
     yield {"agrees": _agrees, "disagrees": _disagrees, "cannot_run": _cannot_run}[report.verdict](report)
     if report.interrupted:
-        yield _line("Stopped", f"after {tally.cases:,} of {report.cases:,} networks; all of the above is about these")
+        yield _line(
+            "Stopped", f"after {tally.cases:,} of {_many(report.cases, 'network')}; all of the above is about these"
+        )
     yield Text()
     yield from _example(report)
-    yield from _counts(report)
+    yield from _each(report) if report.ids else _counts(report)
     yield from _odd(report)
     if report.directory is not None:
         yield _line(
@@ -56,8 +59,8 @@ def _line(label: str, *parts: str | tuple[str, str]) -> Text:
 
 
 def _agrees(report: Report) -> Text:
-    count = f"{report.tally.compared:,} quantities compared"
-    return Text.assemble(("AGREES", "bold green"), f" on all of them: {count}, none further off than rounding explains")
+    compared = f"none of {_many(report.tally.compared, 'compared quantity')} is further off than rounding explains"
+    return Text.assemble(("AGREES", "bold green"), f": {compared}")
 
 
 def _disagrees(report: Report) -> Text:
@@ -108,6 +111,31 @@ def _example(report: Report) -> Iterator[Text]:
     yield Text()
 
 
+def _each(report: Report) -> Iterator[Text]:
+    """Every quantity of the cases that were named, in backward order."""
+    rows = report.tables["checks"].to_pylist() if "checks" in report.tables else []
+    width = max((len(_named(row)) for row in rows), default=0)
+    for row in rows:
+        verdict = Verdict(row["verdict"])
+        style = "red" if verdict.fails else "green" if verdict is Verdict.AGREE else "yellow"
+        ratio = "" if row["error_over_bound"] is None else f"  error / bound {row['error_over_bound']:.2g}"
+        error = "" if row["max_abs_error"] is None else f", error {row['max_abs_error']:.2g}"
+        note = f"  {row['note']}" if row["note"] else ""
+        yield Text.assemble(f"{_named(row):<{width}}  ", (f"{verdict.value:<9}", style), ratio, error, note)
+
+
+def _named(row: dict[str, Any]) -> str:
+    layer = "" if row["layer"] is None else f" of layer {row['layer']}"
+    return f"{row['quantity']}{layer}"
+
+
+def _many(count: int, thing: str) -> str:
+    """A count with its noun: 1 loss, 2 losses, 3 quantities."""
+    if count != 1:
+        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}es" if thing.endswith("s") else f"{thing}s"
+    return f"{count:,} {thing}"
+
+
 def _place(quantity: str, position: str, count: int) -> str:
     what = {"input": "the input gradient", "call": "the call", "loss": "the loss"}.get(quantity, f"the {quantity}")
     where = {"output": " of the output layer", "hidden": " of a hidden layer", "first": " of the first layer"}
@@ -142,7 +170,8 @@ def _coverage(report: Report) -> str:
     covered = {tuple(filter(None, key[1:])) for key, stratum in report.tally.strata.items() if stratum.quantities}
     names = {kind: {key[1] for key in report.tally.strata if key[0] == kind} for kind in ("activation", "loss")}
     missing = [stratum for stratum in report.domain.strata() if tuple(stratum) not in covered]
-    text = f"{len(names['activation'])} activations, {len(names['loss'])} losses; {len(covered)} strata"
+    kinds = _many(len(names["activation"]), "activation"), _many(len(names["loss"]), "loss")
+    text = f"{', '.join(kinds)}; {len(covered):,} strata"
     if not missing:
         return f"{text}, none left out"
     few = ", ".join("/".join(stratum) for stratum in missing[:3])
@@ -170,7 +199,7 @@ def _odd(report: Report) -> Iterator[Text]:
     if count := verdicts[Verdict.UNDECIDED]:
         yield _line(
             "Undecided",
-            (f"{count:,} quantities", "yellow"),
+            (_many(count, "quantity"), "yellow"),
             ", on which the bound says nothing: no agreement, no blame",
         )
         for reason, number in tally.reasons.most_common():
@@ -179,9 +208,9 @@ def _odd(report: Report) -> Iterator[Text]:
         notes = {note: count for note, count in tally.notes.items() if note.startswith(f"{verdict.value}: ")}
         for note, count in sorted(notes.items()):
             what = {"PyTorch": "is wrong here, exact arithmetic agrees with the candidate: "}.get(label, "")
-            yield _line(label, f"{what}{note.partition(': ')[2]} ({count:,} quantities)")
+            yield _line(label, f"{what}{note.partition(': ')[2]} ({_many(count, 'quantity')})")
     if verdicts[Verdict.NOT_OFFERED]:
         absent = [_QUANTITIES[q] for q in _QUANTITIES if tally.by_quantity[q, Verdict.NOT_OFFERED]]
         yield _line("Not offered", f"{', '.join(absent)}: optional, and not returned")
     if count := verdicts[Verdict.UNSUPPORTED]:
-        yield _line("Unsupported", f"{count:,} networks, by its own account")
+        yield _line("Unsupported", f"{_many(count, 'network')}, by its own account")

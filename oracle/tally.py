@@ -76,17 +76,17 @@ class Stratum:
         return None
 
 
-def rounded(ratios: list[float]) -> Counter[float]:
-    """A histogram of non-negative numbers to three significant digits; NaN counts as infinite."""
-    values = np.nan_to_num(np.array(ratios), nan=np.inf, posinf=np.inf)
-    scaled = values[(values > 0.0) & (values < np.inf)]
-    exponents = np.floor(np.log10(scaled)).astype(np.int64) - 2
-    # Via text, because 10.0**-7 is rounded and digits * 10**-7 would be another double than the one that reads 1.23e-5.
-    digits = np.rint(scaled / 10.0**exponents).astype(np.int64)
-    pairs, counts = np.unique(np.stack([digits, exponents]), axis=1, return_counts=True)
-    histogram = Counter({float(f"{d}e{e}"): int(n) for (d, e), n in zip(pairs.T.tolist(), counts, strict=True)})
-    zeros, infinite = int((values == 0.0).sum()), int((values == np.inf).sum())
-    return histogram + Counter({0.0: zeros, inf: infinite})
+def rounded(ratios: list[float]) -> list[float]:
+    """Non-negative numbers, each to three significant digits; zero and infinity are themselves."""
+    values = np.array(ratios)
+    known = (values > 0.0) & (values < inf)
+    with np.errstate(divide="ignore"):
+        exponents = np.where(known, np.floor(np.log10(values)), 0.0) - 2.0
+    digits = np.rint(np.where(known, values, 0.0) * 10.0**-exponents)
+    # By way of text, because 123 * 10**-7 is not always the double that reads 1.23e-5.
+    parts = list(zip(digits.tolist(), exponents.tolist(), strict=True))
+    names = {part: float(f"{part[0]:.0f}e{part[1]:.0f}") for part in set(parts)}
+    return [names[part] if ratio < inf else inf for part, ratio in zip(parts, ratios, strict=True)]
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Tally:
     strata: dict[Key, Stratum] = field(default_factory=dict)
     worst: Worst | None = None
     smallest: tuple[tuple[int, ...], str, Check] | None = None
-    _pending: dict[Key, list[float]] = field(default_factory=dict)
+    _pending: list[tuple[list[Key], list[float]]] = field(default_factory=list)
 
     def add(self, spec: NetworkSpec, checks: tuple[Check, ...], *, strict_kinks: bool = False) -> None:
         """Count one case; `strict_kinks` makes a kink a failure."""
@@ -145,7 +145,9 @@ class Tally:
             self._fail(spec, wrong)
         if worst is not None:
             self._meet_worst(Worst(excess, spec.id, worst))
-        for key in strata_of(spec):
+        keys = strata_of(spec)
+        self._pending.append((keys, ratios))
+        for key in keys:
             stratum = self.strata.setdefault(key, Stratum())
             stratum.cases += 1
             stratum.quantities += decided
@@ -154,7 +156,6 @@ class Tally:
             stratum.undecided += undecided
             if worst is not None:
                 stratum.meet(excess, spec.id)
-            self._pending.setdefault(key, []).extend(ratios)
 
     def _fail(self, spec: NetworkSpec, wrong: list[Check]) -> None:
         self.wrong_cases += 1
@@ -172,8 +173,12 @@ class Tally:
 
     def settle(self) -> Tally:
         """Turn the error / bound of single quantities into histograms; to be called before merging."""
-        for key, ratios in self._pending.items():
-            self.strata[key].ratios.update(rounded(ratios))
+        numbers = rounded([ratio for _, ratios in self._pending for ratio in ratios])
+        start = 0
+        for keys, ratios in self._pending:
+            for key in keys:
+                self.strata[key].ratios.update(numbers[start : start + len(ratios)])
+            start += len(ratios)
         self._pending.clear()
         return self
 

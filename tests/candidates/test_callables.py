@@ -1,0 +1,158 @@
+"""Functions as candidates: what they are handed, and that nothing they do breaks the run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backproof.candidates.callables import FunctionCandidate, common_ground
+from backproof.candidates.layout import Declaration, Layout
+from backproof.cases import NetworkSpec, Penalty, build_case
+from backproof.cases.domain import Domain
+from backproof.cases.sampling import sample_specs
+
+CASE = build_case(NetworkSpec.parse("3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7,bias=10,penalty=0.01+0.1+N"))
+
+
+def answered(function, case=CASE, declaration=None):
+    """The answer of a function to a case."""
+    return FunctionCandidate(name="f", function=function, declaration=declaration).answer(case)
+
+
+def zeros(network, x, y):
+    """An answer of the right shapes."""
+    return 0.0, [np.zeros_like(w) for w in network.weights], [b if b is None else b * 0 for b in network.biases]
+
+
+def test_network_is_all_that_the_case_says():
+    """Names, options, reduction, penalty; None for a layer without bias, and no upstream beside a scalar loss."""
+    seen = []
+
+    def look(network, x, y):
+        seen.extend((network, x, y))
+        return zeros(network, x, y)
+
+    assert answered(look).failure is None
+    network, x, y = seen
+    assert network.activations == ["leaky_relu", "leaky_relu"]
+    assert network.activation_options == [{"negative_slope": 0.2}] * 2
+    assert (network.loss, network.loss_options, network.reduction) == ("mse", {}, "mean")
+    assert network.penalty == Penalty(0.01, 0.1, on_biases=False, divided_by="N")
+    assert network.upstream is None
+    assert network.biases[1] is None
+    assert np.array_equal(network.weights[1], CASE.weights[1])
+    assert np.array_equal(x, CASE.x)
+    assert np.array_equal(y, CASE.y)
+
+
+def test_network_has_the_arrays_of_the_loss_and_the_upstream_in_its_layout():
+    """var and upstream are (N, O), so they turn with the samples."""
+    seen = []
+
+    def look(network, x, y):
+        seen.append(network)
+        return zeros(network, x, y)
+
+    case = build_case(NetworkSpec.parse("3-2,tanh,gaussian_nll,none,n5,f64,normal,s7"))
+    domain = Domain()
+    answered(look, case, Declaration(domain=domain, layout=Layout(samples="columns")))
+    assert np.array_equal(seen[0].loss_options["var"], case.loss_arrays["var"].T)
+    assert np.array_equal(seen[0].upstream, case.upstream.T)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name"),
+    [
+        (lambda network, x, y: x.fill(0), "x"),
+        (lambda network, x, y: np.add(y, 1, out=y), "y"),
+        (lambda network, x, y: network.weights[1].__imul__(2), "network.weights[1]"),
+        (lambda network, x, y: network.biases[0].sort(), "network.biases[0]"),
+    ],
+    ids=["x", "y", "weights", "biases"],
+)
+def test_answer_names_the_array_that_a_call_changed(spoil, name: str):
+    """The answer is still read; the case itself is untouched."""
+    before = CASE.x.tobytes(), CASE.y.tobytes(), CASE.weights[1].tobytes()
+
+    def careless(network, x, y):
+        spoil(network, x, y)
+        return zeros(network, x, y)
+
+    answer = answered(careless)
+    assert (answer.failure, answer.mutated) == (None, name)
+    assert (CASE.x.tobytes(), CASE.y.tobytes(), CASE.weights[1].tobytes()) == before
+
+
+def test_answer_does_not_mind_another_list():
+    """Putting other arrays into the network's own lists changes nothing that was handed over."""
+
+    def swap(network, x, y):
+        answer = zeros(network, x, y)
+        network.weights[0] = network.weights[0] * 2
+        return answer
+
+    assert answered(swap).mutated == ""
+
+
+def raises(error: BaseException):
+    """A candidate that raises."""
+
+    def function(network, x, y):
+        raise error
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("shapes (3,4)\nand (2,) differ"), "ValueError: shapes (3,4) and (2,) differ"),
+        (SystemExit(3), "SystemExit: 3"),
+        (RecursionError(), "RecursionError"),
+    ],
+    ids=["ValueError", "SystemExit", "RecursionError"],
+)
+def test_answer_is_an_error_whatever_is_raised(error: BaseException, told: str):
+    """One line, with the place in the candidate's own file."""
+    answer = answered(raises(error))
+    assert answer.failure == "error"
+    assert answer.message.startswith(f"{told} (")
+    assert __file__ in answer.message
+
+
+def test_answer_lets_the_person_at_the_keyboard_through():
+    """Ctrl-C is no verdict on the candidate."""
+    with pytest.raises(KeyboardInterrupt):
+        answered(raises(KeyboardInterrupt()))
+
+
+def test_not_implemented_is_unsupported_only_outside_a_declared_domain():
+    """An unfilled homework, which declares what it is to do, must not pass."""
+    empty = raises(NotImplementedError("later"))
+    assert answered(empty).failure == "unsupported"
+    declaration = Declaration(domain=Domain(), layout=Layout())
+    assert answered(empty, declaration=declaration).failure == "error"
+
+
+def test_answer_that_cannot_be_read_is_a_verdict():
+    """What the reader says becomes the message."""
+    answer = answered(lambda network, x, y: None)
+    assert answer.failure == "error"
+    assert answer.message.startswith("returned None; wanted (loss, weight_gradients, bias_gradients)")
+
+
+def test_common_ground_is_what_everybody_has():
+    """Without a Domain: four activations, softmax on top, three losses, sum and mean, float64."""
+    domain = FunctionCandidate(name="f", function=zeros).domain
+    assert domain == common_ground()
+    specs = sample_specs(domain, seed=1, shard=0, count=200)
+    assert {spec.dtype for spec in specs} == {"float64"}
+    assert {spec.loss.name for spec in specs} == {"mse", "half_squared_error", "cross_entropy"}
+    assert {formula.name for spec in specs for formula in spec.activations} == {
+        "identity", "sigmoid", "tanh", "relu", "softmax",
+    }  # fmt: skip
+    assert {spec.reduction for spec in specs} == {"sum", "mean"}
+    declared = replace(
+        FunctionCandidate(name="f", function=zeros), declaration=Declaration(domain=Domain(), layout=Layout())
+    )
+    assert declared.domain == Domain()

@@ -1,0 +1,141 @@
+"""From a CANDIDATE text to functions, and what is said where there are none."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from backproof.candidates.contract import CandidateError, load
+from backproof.candidates.finding import find, wrap
+from backproof.cases.domain import Domain
+
+NO_FUNCTION = "has no function loss_and_gradients(network, x, y) and nothing under @candidate."
+PLAIN = "def loss_and_gradients(network, x, y):\n    return None\n\ndef other(network, x, y):\n    return None\n"
+DECLARED = """
+from backproof import Domain, candidate
+
+@candidate(Domain(activations="sigmoid"))
+def first(network, x, y): ...
+
+@candidate(Domain(activations="tanh"), weights="in_out")
+def second(network, x, y): ...
+
+def loss_and_gradients(network, x, y): ...
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in, whose modules can be imported; sys.path and sys.modules are put back."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    return tmp_path
+
+
+def test_find_takes_the_usual_name_from_a_file(folder: Path):
+    """`my_net.py` means its loss_and_gradients; `my_net.py:other` another one."""
+    (folder / "my_net.py").write_text(PLAIN)
+    (found,) = find("my_net.py")
+    assert (found.name, found.text) == ("my_net.py:loss_and_gradients",) * 2
+    assert found.function.__name__ == "loss_and_gradients"
+    assert found.declaration is None
+    (other,) = find("my_net.py:other")
+    assert other.function.__name__ == "other"
+
+
+def test_find_takes_every_declared_function_of_a_file(folder: Path):
+    """Declared ones come before the usual name, in the order of the file."""
+    (folder / "several.py").write_text(DECLARED)
+    first, second = find("several.py")
+    assert [first.name, second.name] == ["several.py:first", "several.py:second"]
+    assert first.domain == Domain(activations="sigmoid")
+    assert second.declaration.layout.weights == "in_out"
+
+
+def test_find_takes_a_function_or_method_of_a_module(folder: Path):
+    """`package.module:name`, and names with dots."""
+    (folder / "my_module.py").write_text("class Net:\n    def run(self, network, x, y): ...\nnet = Net()\n" + PLAIN)
+    (found,) = find("my_module:other")
+    assert found.function.__name__ == "other"
+    (method,) = find("my_module:net.run")
+    assert method.function.__name__ == "run"
+
+
+def test_find_lets_a_file_import_its_neighbours(folder: Path):
+    """As if it were run as a script, from wherever."""
+    (folder / "sub").mkdir()
+    (folder / "sub" / "neighbour.py").write_text("VALUE = 1\n")
+    (folder / "sub" / "net.py").write_text("from neighbour import VALUE\n" + PLAIN)
+    (found,) = find("sub/net.py")
+    assert found.name == "sub/net.py:loss_and_gradients"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("my_nett.py", "no file my_nett.py. Did you mean my_net.py?"),
+        ("zzz/q.py", "no file zzz/q.py."),
+        ("my_net.py:loss", "my_net.py has no 'loss'. It has: loss_and_gradients, other."),
+        ("my_net.py:othr", "my_net.py has no 'othr'. Did you mean 'other'? It has: loss_and_gradients, other."),
+        (
+            "unnamed.py",
+            f"unnamed.py {NO_FUNCTION} It has forward, backward: name one, as in unnamed.py:forward.",
+        ),
+        (
+            "empty.py",
+            f"empty.py {NO_FUNCTION} It has no function.",
+        ),
+        ("broken.py", "importing broken.py failed with ZeroDivisionError: division by zero"),
+        ("leaves.py", "importing leaves.py failed with SystemExit: bye"),
+        ("no_such_module:f", "importing module 'no_such_module' failed with ModuleNotFoundError: "),
+        ("kinds.py:Net", "kinds.py:Net is a class; name a function or a method: loss_and_gradients(network, x, y)"),
+        ("kinds.py:number", "kinds.py:number is a int, not a function: loss_and_gradients(network, x, y)"),
+        ("a b:c", "cannot read 'a b:c' as a candidate: write my_net.py, my_net.py:name or package.module:name"),
+    ],
+    ids=lambda value: value if len(value) < 20 else "",
+)
+def test_find_says_what_is_wrong(folder: Path, text: str, message: str):
+    """What, where, and what there is instead."""
+    (folder / "my_net.py").write_text(PLAIN)
+    (folder / "unnamed.py").write_text("from math import exp\ndef forward(): ...\ndef backward(): ...\n")
+    (folder / "empty.py").write_text("X = 1\n")
+    (folder / "broken.py").write_text("1 / 0\n")
+    (folder / "leaves.py").write_text("raise SystemExit('bye')\n")
+    (folder / "kinds.py").write_text("class Net: ...\nnumber = 3\n")
+    with pytest.raises(CandidateError, match="^" + re.escape(message)):
+        find(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            "scrach",
+            "no candidate 'scrach'. Did you mean 'scratch'? A candidate is one of the built-in 'scratch' and 'torch'",
+        ),
+        ("q", "no candidate 'q'. A candidate is one of"),
+        (3, "a candidate is a name, a function or a Candidate; got 3"),
+    ],
+    ids=["close", "far", "number"],
+)
+def test_load_says_what_a_candidate_is(given: object, message: str):
+    """The built-in names, the closest one, and how a function is written."""
+    with pytest.raises(CandidateError, match="^" + re.escape(message)):
+        load(given)
+
+
+def test_load_takes_functions_and_candidates_as_they_are(folder: Path):
+    """What is at hand needs no text."""
+
+    def my_function(network, x, y): ...
+
+    (found,) = load(my_function)
+    assert found.name.endswith("my_function")
+    assert found.text is None
+    assert load(found) == (found,)
+    assert wrap(my_function).function is my_function
+    (folder / "my_net.py").write_text(PLAIN)
+    assert load("my_net.py")[0].name == "my_net.py:loss_and_gradients"
+    assert [load(name)[0].name for name in ("scratch", "torch")] == ["scratch", "torch"]

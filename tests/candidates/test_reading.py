@@ -1,0 +1,120 @@
+"""What a candidate returned, read: every shape of answer, and a sentence for every kind of mistake."""
+
+import re
+
+import numpy as np
+import pytest
+
+from backproof.candidates.layout import Layout
+from backproof.candidates.reading import UnreadableError, read
+from backproof.cases import NetworkSpec, build_case
+
+CASE = build_case(NetworkSpec.parse("3-4-2,sigmoid,mse,sum,n5,f64,normal,s7,bias=01"))
+SINGLE = build_case(NetworkSpec.parse("3-4-2,sigmoid,mse,sum,n5,f32,normal,s7,bias=01"))
+WANTED = (
+    "wanted (loss, weight_gradients, bias_gradients), or a dict with the keys loss, weights, biases, inputs, deltas"
+)
+
+
+def test_read_takes_a_tuple_a_list_or_a_dict():
+    """The three ways to say the same."""
+    loss, weights, biases = 1.5, list(CASE.weights), list(CASE.biases)
+    for returned in (
+        (loss, weights, biases),
+        [loss, tuple(weights), biases],
+        {"loss": loss, "weights": weights, "biases": biases},
+    ):
+        answer = read(returned, CASE, Layout())
+        assert answer.loss == 1.5
+        assert all(np.array_equal(got, want) for got, want in zip(answer.weights, weights, strict=True))
+        assert answer.biases[0] is None
+        assert np.array_equal(answer.biases[1], biases[1])
+        assert answer.inputs is None
+        assert answer.deltas is None
+        assert answer.failure is None
+
+
+def test_read_takes_everything_a_dict_may_hold():
+    """Inputs and deltas where they are offered; a loss that is not; no biases at all."""
+    deltas = [np.ones((5, 4)), np.ones((5, 2))]
+    answer = read({"weights": CASE.weights, "inputs": CASE.x, "deltas": deltas}, CASE, Layout())
+    assert answer.loss is None
+    assert answer.biases == (None, None)
+    assert np.array_equal(answer.inputs, CASE.x)
+    assert np.array_equal(answer.deltas[1], deltas[1])
+
+
+def test_read_turns_the_candidates_layout_into_ours():
+    """Columns, (in, out) and column biases come back as rows, (out, in) and vectors."""
+    layout = Layout(samples="columns", weights="in_out", bias="column")
+    returned = {
+        "weights": [w.T for w in CASE.weights],
+        "biases": [None, CASE.biases[1].reshape(-1, 1)],
+        "inputs": CASE.x.T,
+        "deltas": [np.ones((4, 5)), np.ones((2, 5))],
+    }
+    answer = read(returned, CASE, layout)
+    assert np.array_equal(answer.weights[0], CASE.weights[0])
+    assert np.array_equal(answer.biases[1], CASE.biases[1])
+    assert np.array_equal(answer.inputs, CASE.x)
+    assert answer.deltas[0].shape == (5, 4)
+
+
+def test_read_gives_lists_and_integers_the_dtype_of_the_case():
+    """Neither has a floating dtype of its own; an array has, and keeps it."""
+    weights = [w.tolist() for w in SINGLE.weights]
+    answer = read((2, weights, [None, np.zeros(2, dtype=int)]), SINGLE, Layout())
+    assert answer.loss.dtype == answer.weights[0].dtype == answer.biases[1].dtype == np.float32
+    kept = read((np.float64(2), [w.astype(np.float64) for w in SINGLE.weights], SINGLE.biases), SINGLE, Layout())
+    assert kept.loss.dtype == kept.weights[0].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("returned", "failure", "message"),
+    [
+        (None, "error", f"returned None; {WANTED}"),
+        (3.0, "error", f"returned a float; {WANTED}"),
+        ((1.0, CASE.weights), "error", f"returned a tuple of length 2; {WANTED}"),
+        ({"weight": 1}, "error", f"the returned dict has the unknown keys 'weight'; {WANTED}"),
+        ({"loss": 1.0}, "missing", f"no weight gradients; {WANTED}"),
+        ((1.0, 2.0, 3.0), "error", "weights must hold one array per layer; got a float"),
+        ((1.0, "ab", CASE.biases), "error", "weights must hold one array per layer; got a str"),
+        ((1.0, CASE.weights[:1], CASE.biases), "shape", "weights must hold one array per layer, so 2; got 1"),
+        ((1.0, CASE.weights, [None] * 3), "shape", "biases must hold one array per layer, so 2; got 3"),
+        (
+            (1.0, [CASE.weights[0], ["a"]], CASE.biases),
+            "error",
+            "weights[1] must hold real numbers; got a list of dtype <U1",
+        ),
+        (
+            (1.0, [CASE.weights[0] * 1j, CASE.weights[1]], CASE.biases),
+            "error",
+            "weights[0] must hold real numbers; got a ndarray of dtype complex128",
+        ),
+        (
+            ({}, CASE.weights, CASE.biases),
+            "error",
+            "loss must hold real numbers; got a dict of dtype object",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 10 else "",
+)
+def test_read_says_what_is_wrong(returned: object, failure: str, message: str):
+    """One verdict and one sentence for each kind of mistake."""
+    with pytest.raises(UnreadableError, match=f"^{re.escape(message)}$") as caught:
+        read(returned, CASE, Layout())
+    assert caught.value.failure == failure
+
+
+def test_read_explains_a_ragged_array():
+    """NumPy's own words, with the place."""
+    with pytest.raises(UnreadableError, match=r"^weights\[0\] is no array: "):
+        read((1.0, [[[1.0, 2.0], [3.0]], CASE.weights[1]], CASE.biases), CASE, Layout())
+
+
+def test_read_recognises_exchanged_weights_and_biases():
+    """Their shapes are in each other's place, which nothing else explains."""
+    case = build_case(NetworkSpec.parse("3-4-2,sigmoid,mse,sum,n5,f64,normal,s7"))
+    with pytest.raises(UnreadableError, match="^weight and bias gradients are exchanged") as caught:
+        read((1.0, case.biases, case.weights), case, Layout())
+    assert caught.value.failure == "shape"
