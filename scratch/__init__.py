@@ -1,4 +1,4 @@
-"""Handwritten backpropagation in NumPy: the network that Backproof proves first, and a reader's example of the four equations."""
+"""Handwritten backpropagation in NumPy: the first network that Backproof proves, written to be read."""
 
 from backproof.scratch.activations import ACTIVATIONS
 from backproof.scratch.backprop import Backprop, Layer, LossAndGradients

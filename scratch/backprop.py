@@ -1,7 +1,7 @@
 """Backpropagation by hand: the forward pass and the four equations, one short method each.
 
-Index legend: `N` batch, `I` inputs and `O` outputs of a layer, `l = 1..L` layers, `z = a W^T + b`, `a = phi(z)`, `delta = dC/dz`.
-Arrays hold one sample a row: x and a (N, I), z, a and delta (N, O), W (O, I), b (O,).
+Index legend: `N` batch, `I` inputs and `O` outputs of a layer, `l = 1..L` layers, `z = a W^T + b`, `a = phi(z)`,
+`delta = dC/dz`. Arrays hold one sample a row: x (N, I), z, a and delta (N, O), W (O, I), b (O,).
 
     BP0  a^l = phi(a^{l-1} W^l^T + b^l)
     BP1  delta^L = dC/da^L * phi'(z^L)
@@ -9,25 +9,26 @@ Arrays hold one sample a row: x and a (N, I), z, a and delta (N, O), W (O, I), b
     BP3  dC/db^l = sum over n of delta^l_n
     BP4  dC/dW^l = sum over n of delta^l_n a^{l-1}_n^T = delta^l^T a^{l-1}
 
-Every step is a method and is handed what its formula needs, and what a wrong one would: a subclass that overrides one step gets
-exactly one equation wrong.  Nielsen 2015, chapter 2; Rumelhart, Hinton and Williams 1986.
+Every step is a method. It is handed what its formula needs, and what a wrong one would: a subclass that overrides one
+step gets exactly one equation wrong.  Nielsen 2015, chapter 2; Rumelhart, Hinton and Williams 1986.
 """
-# mypy: disable-error-code="no-any-return"  # what NumPy's own types say of a ufunc on an array of any dtype
-# ruff: noqa: ARG002 -- a step is handed more than its formula needs, for a subclass that takes it differently
+# To NumPy's own types a ufunc on an array of any dtype returns Any.
+# mypy: disable-error-code="no-any-return"
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from backproof.scratch.activations import Activation
+from backproof.scratch.activation import Activation
 from backproof.scratch.arrays import Array
 from backproof.scratch.objective import Objective
 from backproof.scratch.penalties import Penalty
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Layer:
+class Layer(NamedTuple):
     """Layer l as the forward pass left it: all that its equations, right or mistaken, are made of."""
 
     weight: Array  # W^l, (O, I)
@@ -43,8 +44,9 @@ class Layer:
 class LossAndGradients:
     """C and its derivatives. Index l - 1 of each tuple belongs to layer l; all arrays are fresh.
 
-    loss: C, 0-d, or the unreduced losses under the reduction none. weights: dC/dW (O, I). biases: dC/db (O,), None for a layer without.
-    inputs: dC/dx (N, I), None if it was not asked for. deltas: dC/dz (N, O). C includes the penalty.
+    loss: C, 0-d, or the unreduced losses under the reduction none. weights: dC/dW (O, I). biases: dC/db (O,), None
+    for a layer without. inputs: dC/dx (N, I), None if it was not asked for. deltas: dC/dz (N, O). C includes the
+    penalty.
     """
 
     loss: Array
@@ -55,7 +57,7 @@ class LossAndGradients:
 
 
 class Backprop:
-    """BP0 to BP4. Each delta is computed once and used for db, for dW and for the delta below: the cost is linear in depth."""
+    """BP0 to BP4. Each delta is computed once and used for db, dW and the delta below: the cost is linear in depth."""
 
     # --- BP0
 
@@ -75,7 +77,7 @@ class Backprop:
 
     def preactivation(self, inputs: Array, weight: Array, bias: Array | None) -> Array:
         """z = a^{l-1} W^T + b, (N, O)."""
-        z: Array = inputs @ weight.T
+        z: Array = inputs.dot(weight.T)
         if bias is not None:
             z += bias
         return z
@@ -123,13 +125,17 @@ class Backprop:
 
     def upstream(self, delta: Array, layer: Layer) -> Array:
         """dC/da^{l-1} = delta^l W^l, (N, I): what layer l sends back to the one below it."""
-        return delta @ layer.weight
+        return delta.dot(layer.weight)
 
     def times_derivative(self, upstream: Array, layer: Layer) -> Array:
         """dC/dz = dC/da * phi'(z), (N, O); for a row-wise phi the product of dC/da with its Jacobian."""
         if layer.activation.rowwise:
             return layer.activation.vector_jacobian(upstream, layer.z, layer.a)
-        return upstream * self.activation_derivative(layer.z, layer.a, layer)
+        derivative = self.activation_derivative(layer.z, layer.a, layer)
+        delta = upstream * derivative
+        if layer.activation.flat and not math.isfinite(np.vdot(delta, delta)):
+            delta[derivative == 0] = 0  # where the slope is 0 even an upstream that overflowed ends, as in PyTorch
+        return delta
 
     def activation_derivative(self, z: Array, a: Array, layer: Layer) -> Array:
         """phi'(z), (N, O), at z; a = phi(z) is at hand since phi' is often cheaper from it, as in a (1 - a)."""
@@ -143,7 +149,7 @@ class Backprop:
 
     def weight_gradient(self, delta: Array, layer: Layer) -> Array:
         """BP4: dC/dW = delta^T a^{l-1}, (O, I), which sums the samples' outer products."""
-        return delta.T @ layer.inputs
+        return delta.T.dot(layer.inputs)
 
     # --- All of it
 

@@ -1,22 +1,29 @@
 """Losses on probabilities, log-probabilities and logits of classes; targets are class indices, labels or distributions.
 
-With `p = softmax(a)` or `p = s(a)`; [..] is 1 where it holds, else 0. `w` are class weights, 1 unless given. Losses on logits never form
-the logarithm of a rounded probability.
+[..] is 1 where it holds, else 0; w are class weights, 1 unless given; s is the sigmoid. Losses on logits never take the
+logarithm of a rounded probability.
 """
-# mypy: disable-error-code="no-any-return"  # what NumPy's own types say of a ufunc on an array of any dtype
-# ruff: noqa: ARG002, D102 -- every record has the methods of Loss, described there; the formulas stand in its own docstring
+# To NumPy's own types a ufunc on an array of any dtype returns Any.
+# mypy: disable-error-code="no-any-return"
+# ruff: noqa: D102 -- every record has the methods of Loss, described there, and its own formulas on top
 
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from backproof.scratch.activations import LOG_PROBABILITIES, PROBABILITIES, log1p_exp, log_softmax, sigmoid, softmax
+from backproof.scratch.activation import LOG_PROBABILITIES, PROBABILITIES
 from backproof.scratch.arrays import Array
+from backproof.scratch.exponentials import log1p_exp, log_softmax, sigmoid, softmax
 from backproof.scratch.objective import CLASS_WEIGHTS, SAMPLES, Loss
 from backproof.scratch.requirements import require_option
 
 LOGITS = "logits"
+
+
+def nonzero(p: Array) -> Array:
+    """p as a divisor: where it has underflowed, PyTorch's stand-in 1e-12, so that a slope of 0 behind it gives 0."""
+    return np.where(p < np.finfo(p.dtype).tiny, 1e-12, p)
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,7 @@ class Bce(Loss):
         return -(y * log_a + (1 - y) * log_rest)
 
     def gradient(self, a: Array, y: Array) -> Array:
-        variance = a * (1 - a)
-        return (a - y) / np.where(variance < np.finfo(a.dtype).tiny, 1e-12, variance)
+        return (a - y) / nonzero(a * (1 - a))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +70,8 @@ class BceWithLogits(Loss):
 class ClassIndexLoss(Loss):
     """A loss on class indices y (N,) with class weights (O,), where the target `ignore_index` does not count.
 
-    `mean` divides by the sum of the weights of the targets that count. If none does, that is 0/0 = NaN, as in PyTorch, and the
-    gradient is 0.
+    `mean` divides by the sum of the weights of the targets that count. If none does, it is 0/0 = NaN and its gradient
+    0, as in PyTorch.
     """
 
     targets = "class"
@@ -75,27 +81,28 @@ class ClassIndexLoss(Loss):
     weight: Array | None
     ignore_index: int
 
-    def counted(self, y: Array) -> Array | None:
-        return y != self.ignore_index
+    def any_counts(self, y: Array) -> bool:
+        return bool((y != self.ignore_index).any())
 
     def mean_divisor(self, a: Array, y: Array) -> float:
-        classes = y[y != self.ignore_index]
-        return float(len(classes) if self.weight is None else self.weight[classes].sum())
+        counted = y != self.ignore_index
+        return float(np.count_nonzero(counted) if self.weight is None else self.weight[y[counted]].sum())
 
     def one_hot(self, a: Array, y: Array) -> Array:
-        """w_y [o = y], (N, O); a row of zeros where y is ignored."""
-        rows = np.flatnonzero(y != self.ignore_index)
-        classes = y[rows]
-        masses = np.zeros_like(a)
-        masses[rows, classes] = 1 if self.weight is None else self.weight[classes]
-        return masses
+        """w_o [o = y], (N, O); a row of zeros where y is ignored."""
+        outputs = a.shape[1]
+        chosen = y[:, None] == np.arange(outputs)
+        if 0 <= self.ignore_index < outputs:
+            chosen[:, self.ignore_index] = False
+        return chosen.astype(a.dtype) if self.weight is None else chosen * self.weight
 
 
 @dataclass(frozen=True, eq=False)
 class CrossEntropy(ClassIndexLoss):
     """-sum_o q_o log p_o with p = softmax(a), and the derivative p_o (sum_k q_k) - q_o; p - q where q sums to 1.
 
-    y of class indices (N,):  q_o = (1 - label_smoothing) w_y [o = y] + label_smoothing w_o / O, and 0 where y is ignored.
+    y of class indices (N,):  q_o = (1 - label_smoothing) w_y [o = y] + label_smoothing w_o / O, and 0 where y is
+    ignored.
     y of distributions (N, O):  q_o = w_o ((1 - label_smoothing) y_o + label_smoothing / O); `mean` divides by N.
     """
 
@@ -111,15 +118,15 @@ class CrossEntropy(ClassIndexLoss):
     def target_kind(self, y: Array) -> str:
         return "class" if y.ndim == 1 else "distribution"
 
-    def counted(self, y: Array) -> Array | None:
-        return super().counted(y) if y.ndim == 1 else None
+    def any_counts(self, y: Array) -> bool:
+        return super().any_counts(y) if y.ndim == 1 else len(y) > 0
 
     def mean_divisor(self, a: Array, y: Array) -> float:
         return super().mean_divisor(a, y) if y.ndim == 1 else float(len(y))
 
     def value(self, a: Array, y: Array) -> Array:
         q = self._masses(a, y)
-        return -np.multiply(q, log_softmax(a), out=np.zeros_like(a), where=q != 0).sum(axis=1)
+        return -(q * log_softmax(a)).sum(axis=1)
 
     def gradient(self, a: Array, y: Array) -> Array:
         q = self._masses(a, y)
@@ -147,8 +154,7 @@ class Nll(ClassIndexLoss):
     ignore_index: int = -100
 
     def value(self, a: Array, y: Array) -> Array:
-        one_hot = self.one_hot(a, y)
-        return -np.multiply(one_hot, a, out=np.zeros_like(a), where=one_hot != 0).sum(axis=1)
+        return -(self.one_hot(a, y) * a).sum(axis=1)
 
     def gradient(self, a: Array, y: Array) -> Array:
         return -self.one_hot(a, y)
@@ -156,9 +162,10 @@ class Nll(ClassIndexLoss):
 
 @dataclass(frozen=True)
 class CategoricalCrossEntropy(Loss):
-    """-sum_o y_o log a_o per sample, (N,), on probabilities a, with the derivative -y_o / a_o; entries with y_o = 0 count as 0.
+    """-sum_o y_o log a_o per sample, (N,), on probabilities a, with the derivative -y_o / a_o; y_o = 0 adds 0.
 
-    Behind softmax, delta = a - y, as for cross_entropy on logits; the quotient loses that where a_o underflows.
+    Behind softmax this gives delta = a - y, as cross_entropy does on logits; the quotient loses that where a_o
+    underflows.
     """
 
     targets = "distribution"
@@ -171,9 +178,8 @@ class CategoricalCrossEntropy(Loss):
         logarithms = np.log(a, out=np.zeros_like(a), where=y > 0)
         return -(y * logarithms).sum(axis=1)
 
-    @np.errstate(divide="ignore", over="ignore")
     def gradient(self, a: Array, y: Array) -> Array:
-        return -np.divide(y, a, out=np.zeros_like(a), where=y > 0)
+        return -y / nonzero(a)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
-"""LOSSES: every loss by name. Names and parameters are torch.nn.functional's, without the `_loss`; the textbook forms that torch
-lacks state their constant. What each is stands in regression_losses, classification_losses and margin_losses.
+"""LOSSES: every loss by name.
+
+Names and parameters are torch.nn.functional's; the textbook forms that torch lacks state their constant. What each
+loss is stands in regression_losses, classification_losses and margin_losses.
 """
 
 from backproof.scratch.classification_losses import (

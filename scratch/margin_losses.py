@@ -2,17 +2,18 @@
 
 At a tie, where a margin is met exactly, the derivative is the one PyTorch 2.13 takes.
 """
-# mypy: disable-error-code="no-any-return"  # what NumPy's own types say of a ufunc on an array of any dtype
-# ruff: noqa: D102 -- every record has the methods of Loss, described there; the formulas stand in its own docstring
+# To NumPy's own types a ufunc on an array of any dtype returns Any.
+# mypy: disable-error-code="no-any-return"
+# ruff: noqa: D102 -- every record has the methods of Loss, described there, and its own formulas on top
 
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from backproof.scratch.activations import log1p_exp, sigmoid
 from backproof.scratch.arrays import Array
 from backproof.scratch.classification_losses import LOGITS
+from backproof.scratch.exponentials import log1p_exp, sigmoid
 from backproof.scratch.objective import SAMPLES, Loss
 from backproof.scratch.requirements import require_option
 
@@ -46,9 +47,10 @@ class SoftMargin(Loss):
 
 @dataclass(frozen=True, eq=False)
 class MultilabelSoftMargin(Loss):
-    """sum_o w_o (y_o log(1 + e^-a_o) + (1 - y_o) log(1 + e^a_o)) / O per sample, (N,), with the derivative w_o (s(a_o) - y_o) / O.
+    """sum_o w_o (y_o log(1 + e^-a_o) + (1 - y_o) log(1 + e^a_o)) / O per sample, (N,).
 
-    The O divides under every reduction; `mean` divides by N besides.
+    The derivative is w_o (s(a_o) - y_o) / O, in the form (1 - y_o) s(a_o) - y_o s(-a_o) that keeps the tails. The O
+    divides under every reduction; `mean` divides by N besides.
     """
 
     targets = "binary"
@@ -73,8 +75,8 @@ class MultilabelSoftMargin(Loss):
 class MultiMargin(Loss):
     """w_y sum_(o != y) max(0, m_o)^p / O per sample, (N,), with m_o = margin - a_y + a_o.
 
-    The derivative is t_o = w_y p max(0, m_o)^(p-1) [m_o > 0] / O for o != y, and -sum_o t_o for o = y. The O divides under every
-    reduction; `mean` divides by N besides.
+    The derivative is t_o = w_y p max(0, m_o)^(p-1) [m_o > 0] / O for o != y, and -sum_o t_o for o = y. The O divides
+    under every reduction; `mean` divides by N besides.
     """
 
     targets = "class"
@@ -115,8 +117,8 @@ class MultiMargin(Loss):
 class MultilabelMargin(Loss):
     """sum_(t in y) sum_(o not in y) max(0, 1 - a_t + a_o) / O per sample, (N,); y lists classes, and -1 ends the list.
 
-    The derivative counts the pairs with 1 - a_t + a_o > 0: +1/O for o, -1/O for t. The O divides under every reduction; `mean`
-    divides by N besides.
+    The derivative counts the pairs with 1 - a_t + a_o > 0: +1/O for o, -1/O for t. The O divides under every reduction;
+    `mean` divides by N besides.
     """
 
     targets = "classes"

@@ -28,26 +28,31 @@ from backproof.scratch.requirements import (
     require_variance,
 )
 
+OUTPUTS = {name: activation.output for name, activation in ACTIVATIONS.items()}
+
 
 def as_ieee() -> np.errstate:
-    """A cost beyond the largest number is infinite, and infinity minus infinity is NaN, as in PyTorch: results, not warnings."""
+    """A cost beyond the largest number is infinite, infinity less infinity NaN, silently, as in PyTorch."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class Network:
     """Fully connected layers a = phi(a W^T + b) and a cost C = reduction of the loss + penalty.
 
-    weights: (O, I) for each layer, all float64 or all float32, which is the dtype of every result. biases: (O,), or None for a layer
-    without. The arrays are used as they are, not copied. activations: names in ACTIVATIONS, one for each layer; activation_options:
-    their parameters, by torch's keyword. loss: a name in LOSSES; loss_options: its parameters. reduction: "sum"; "mean", torch's own
-    divisor of each loss; "batchmean", the sum over N; or "none", where losses stay unreduced and C = <upstream, losses>: then
-    `upstream` is (N, O) or (N,), as the losses. penalty: a Penalty or anything with its fields. backprop: Backprop, or a subclass that
-    takes a step differently.
+    weights: (O, I) for each layer, all float64 or all float32, which is the dtype of every result.
+    biases: (O,) for each layer, or None. Weights and biases are used as they are, not copied.
+    activations: a name in ACTIVATIONS for each layer; activation_options: their parameters, by torch's keywords.
+    loss: a name in LOSSES; loss_options: its parameters, by torch's keywords.
+    reduction: "sum"; "mean", by torch's own divisor of each loss; "batchmean", the sum over N; or "none", where the
+    losses stay unreduced, and the derivatives are those of C = <upstream, losses>: then `upstream` has the losses'
+    shape.
+    penalty: a Penalty, or anything with its fields; none under the reduction "none".
+    backprop: Backprop, or whatever makes one that takes a step differently.
 
-    An empty batch (N = 0) is taken as PyTorch takes it: under `mean` and `batchmean` C is 0/0 = NaN, under `sum` 0, and the gradients by
-    weights and biases are 0 under each. The same holds where every target is ignored.
+    What has no samples, an empty batch or one whose every target is ignored, is taken as PyTorch takes it: under
+    "mean" C is 0/0 = NaN, under "sum" 0, and all derivatives are 0.
 
-    Raises a RequirementError, which is a ValueError, where anything does not fit; it names the layer, what it got and what it wanted.
+    Raises a RequirementError, which is a ValueError, where anything does not fit: it says which layer, got and wanted.
     """
 
     def __init__(
@@ -74,12 +79,11 @@ class Network:
         kind, options = LOSSES[loss], loss_options or {}
         require_loss_arrays(loss, options, kind.arrays, self.widths[-1], self.dtype)
         built_loss = build(kind, options, f"loss {loss}")
-        outputs_of = {name: activation.output for name, activation in ACTIVATIONS.items()}
-        require_pairing(loss, built_loss.expected_output(), activations[-1], outputs_of)
+        require_pairing(loss, built_loss.expected_output(), activations[-1], OUTPUTS)
         if (reduction == "none") != (upstream is not None):
             raise PairingError(
-                f"reduction {reduction!r} and upstream: 'none' needs an upstream, the dC/d(loss) of each unreduced loss, and no other "
-                f"reduction takes one; got {'none' if upstream is None else 'one'}"
+                f"upstream: the reduction 'none' needs dC/d(loss) of each loss, and no other reduction takes it; "
+                f"got {'none' if upstream is None else 'one'} with {reduction!r}"
             )
         if upstream is not None:
             upstream = np.asarray(upstream)
@@ -99,7 +103,7 @@ class Network:
 
     @as_ieee()
     def gradients(self, x: Array, y: Array, *, by_inputs: bool = True) -> LossAndGradients:
-        """C on the batch x (N, I), y, and its derivatives by weights, biases, x and every z; by_inputs=False spares the one by x."""
+        """C on the batch x (N, I), y, and its derivatives by weights, biases, z and, unless by_inputs=False, x."""
         layers = self._layers(x)
         y = self._targets(y, len(layers[0].inputs))
         return self.backprop.loss_and_gradients(layers, y, self.objective, self.penalty, by_inputs=by_inputs)
@@ -111,10 +115,11 @@ class Network:
 
     @as_ieee()
     def per_sample_gradients(self, x: Array, y: Array) -> LossAndGradients:
-        """What each sample contributes to C and to its derivatives: every array has a leading axis N, and sums over it to the batch's.
+        """What each sample contributes to C and its derivatives: arrays with a leading axis N.
 
-        BP3 and BP4 before the sum: dC/db of sample n is delta_n, dC/dW the outer product delta_n a_n^T, and dC/dx and the deltas are
-        the batch's own rows. A contribution carries the batch's divisor, and the penalty, which belongs to no sample, is left out.
+        BP3 and BP4 before their sums: dC/db of sample n is delta_n and dC/dW is delta_n a_n^T; dC/dx and the deltas
+        are the batch's own rows. The divisor is the whole batch's. The penalty, which belongs to no sample, is left
+        out.
         """
         layers, y = self._batch(x, y)
         deltas = self._deltas(layers, y)
@@ -136,9 +141,9 @@ class Network:
         dbiases: Sequence[Array | None],
         dx: Array | None,
     ) -> Array:
-        """dC, the change of C to first order when weights, biases and x change by dW, db and dx: forward mode, in one pass.
+        """dC, the change of C to first order when weights, biases and x change by dW, db and dx: forward mode.
 
-            dz = da W^T + a dW^T + db,    da' = phi'(z) dz,    dC = <dC/da^L, da^L> + <d(penalty), (dW, db)>
+            dz = da W^T + a dW^T + db      da = phi'(z) dz      dC = <dC/da^L, da^L> + <d(penalty)/d(W, b), (dW, db)>
 
         None stands for no change. 0-d; under the reduction none the changes of the unreduced losses, in their shape.
         """
@@ -178,7 +183,7 @@ class Network:
         loss, shape = self.objective.loss, (batch_size, self.widths[-1])
         y = np.asarray(y)
         ignored = getattr(loss, "ignore_index", None)
-        y = require_targets(y, loss.target_kind(y), self.loss_name, shape, self.dtype, ignored)
+        y = require_targets(y, loss.target_kind(y), self.loss_name, shape, self.dtype, ignore=ignored)
         if self.objective.upstream is not None:
             require_upstream(self.objective.upstream, shape[:1] if loss.per_sample else shape)
         if isinstance(loss, GaussianNll):

@@ -1,15 +1,15 @@
 """The normal distribution, which gelu needs and NumPy lacks.
 
-`Phi(z) = (1 + erf(z / sqrt 2)) / 2` is written through its upper tail `Q(x) = 1 - Phi(x)`, which is
-never cancelled away: for `x >= 0`
+Phi(z) = (1 + erf(z / sqrt 2)) / 2 is written through its upper tail Q(x) = 1 - Phi(x), which is never cancelled away:
 
-    Q(x) = exp(-x^2 / 2) p(s) / (x + 4)     with  s = (x - 4) / (x + 4)  in [-1, 1)
+    Q(x) = exp(-x^2 / 2) p(s) / (x + 4)     for x >= 0, with s = (x - 4) / (x + 4) in [-1, 1)
 
-`p(s) = (x + 4) exp(x^2 / 2) Q(x)` is smooth up to `s = 1`, where it is `1 / sqrt(2 pi)`. TAIL holds its Chebyshev expansion of
-degree 24, computed in 60 digits and rewritten in powers of `s`; what is left out is below 1e-17. The sum of the absolute
-coefficients is 2.01, so Horner's rule loses nothing.
+p(s) = (x + 4) exp(x^2 / 2) Q(x) is smooth up to s = 1, where it is 1 / sqrt(2 pi). TAIL is its Chebyshev expansion of
+degree 24, computed with 60 digits and rewritten in powers of s; what is left out is below 1e-17. The absolute
+coefficients sum to 2.01, so Horner's rule loses nothing.
 """
-# mypy: disable-error-code="no-any-return"  # what NumPy's own types say of a ufunc on an array of any dtype
+# To NumPy's own types a ufunc on an array of any dtype returns Any.
+# mypy: disable-error-code="no-any-return"
 
 import math
 

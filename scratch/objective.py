@@ -1,10 +1,12 @@
 """What a loss is, and how a reduction turns the losses of a batch into the cost C.
 
-`a` is the network's output (N, O), `y` the targets. A loss states its unreduced values, (N, O) or (N,), and their derivative by a,
-(N, O). The reduction weights them: with l_n the unreduced losses,
+a is the network's output (N, O), y the targets. A loss states its unreduced values l, (N, O) or (N,), and their
+derivative by a, (N, O). The reduction weights them:
 
-    C = sum_n l_n / divisor           sum: 1    batchmean: N    mean: the loss's own, see MEAN_DIVIDES_BY
-    C = <upstream, l>                 none: the losses stay unreduced, and `upstream` is the dC/dl they are weighted with
+    sum         C = sum l
+    batchmean   C = sum l / N
+    mean        C = sum l / what the loss's mean_divides_by says: torch's own divisor, which differs by loss
+    none        the losses stay as they are; derivatives are those of C = <upstream, l>
 """
 
 import math
@@ -15,20 +17,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from backproof.scratch.activations import ANY
+from backproof.scratch.activation import ANY
 from backproof.scratch.arrays import Array
 
 REDUCTIONS = ("none", "sum", "mean", "batchmean")
 
-# What `mean` divides the sum of the losses by; torch's own choice, which differs by loss.
+# What `mean` divides the sum of the losses by.
 ENTRIES, SAMPLES, CLASS_WEIGHTS = "N * O", "N", "sum of the class weights of the targets that are not ignored"
 
 
 class Loss:
     """One loss: unreduced values, their derivative by the outputs, and what `mean` divides by.
 
-    targets: the kind of y it takes (requirements.TARGETS). expects: what the outputs must be. per_sample: values are (N,), else (N, O).
-    arrays: which options are arrays, and their shape in letters (`O`, or `N, O`).
+    targets: the kind of y that it takes (requirements.TARGETS). expects: what the outputs must be. per_sample:
+    whether the values are (N,), not (N, O). arrays: which options are arrays, with their shape in letters.
     """
 
     targets: ClassVar[str] = "real"
@@ -53,9 +55,9 @@ class Loss:
         """What the network's outputs must be: `expects`, unless an option decides."""
         return self.expects
 
-    def counted(self, y: Array) -> Array | None:
-        """Which samples count, (N,) booleans; None if all do."""
-        return None
+    def any_counts(self, y: Array) -> bool:
+        """Whether the cost depends on any sample: not on an empty batch, nor where every target is ignored."""
+        return len(y) > 0
 
     def mean_divisor(self, a: Array, y: Array) -> float:
         """What `mean` divides the sum of the losses by."""
@@ -79,14 +81,15 @@ class Objective:
     def weights(self, a: Array, y: Array) -> Array | float:
         """dC/dl, the weight of each unreduced loss in C, to be multiplied with an (N, O) array.
 
-        An ignored target has the weight 0 even where the divisor is 0 since all are: the mean is then 0/0 = NaN, and depends on nothing.
+        Where the divisor is 0, the mean is 0/0 = NaN, and so is the weight, unless C depends on no sample: then it is
+        0, as in PyTorch.
         """
         if self.upstream is not None:
             return self.upstream[:, None] if self.loss.per_sample else self.upstream
         divisor = self.divisor(a, y)
-        weight = 1 / divisor if divisor else math.inf
-        counted = self.loss.counted(y)
-        return weight if counted is None else np.where(counted, a.dtype.type(weight), a.dtype.type(0))[:, None]
+        if divisor:
+            return 1 / divisor
+        return math.nan if self.loss.any_counts(y) else 0.0
 
     def value(self, a: Array, y: Array) -> Array:
         """C, a 0-d array; for `none` the unreduced losses."""
@@ -98,10 +101,7 @@ class Objective:
     def contributions(self, a: Array, y: Array) -> Array:
         """What each sample adds to C, (N,)."""
         losses = self.loss.value(a, y)
-        if self.upstream is not None:
-            losses = losses * self.upstream
-        else:
-            losses = losses / a.dtype.type(self.divisor(a, y))
+        losses = losses / a.dtype.type(self.divisor(a, y)) if self.upstream is None else losses * self.upstream
         return losses if self.loss.per_sample else np.asarray(losses.sum(axis=1))
 
     def differential(self, a: Array, y: Array, da: Array) -> Array:

@@ -1,5 +1,7 @@
 """Stochastic gradient descent, with everything torch.optim.SGD has."""
 
+import numpy as np
+
 from backproof.scratch.arrays import Array
 from backproof.scratch.backprop import LossAndGradients
 from backproof.scratch.network import Network
@@ -13,10 +15,10 @@ class SGD:
         v = g at the first step, then momentum v + (1 - dampening) g
         d = g without momentum, v with it, g + momentum v for nesterov
 
-    A momentum without dampening adds up old gradients; the first v is g undampened, as in torch.  Sutskever et al. 2013.
+    The first v is g undampened, as in torch.  Sutskever et al. 2013.
 
-    Raises OptionError for a negative learning rate, momentum or weight decay, and for nesterov without momentum or with dampening;
-    RequirementError where an array of the network is read-only.
+    Raises OptionError for a negative learning rate, momentum or weight decay, and for nesterov without momentum or with
+    dampening; RequirementError where an array of the network is read-only.
     """
 
     def __init__(
@@ -54,7 +56,8 @@ class SGD:
                     raise RequirementError(
                         "SGD: the network's arrays are read-only; build the network from copies of them"
                     )
-                parameter -= self.learning_rate * self._direction(index, parameter, slope)
+                step = self.learning_rate * self._direction(index, parameter, slope)
+                np.subtract(parameter, step, out=parameter)
 
     def _direction(self, index: int, parameter: Array, slope: Array) -> Array:
         """d of the parameter of that index; its velocity is kept for the next step."""

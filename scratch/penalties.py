@@ -13,13 +13,24 @@ class PenaltyLike(Protocol):
     """Anything with the fields of a Penalty."""
 
     @property
-    def l1(self) -> float: ...
+    def l1(self) -> float:
+        """The factor of sum |w|."""
+        ...
+
     @property
-    def l2(self) -> float: ...
+    def l2(self) -> float:
+        """The factor of sum w^2 / 2."""
+        ...
+
     @property
-    def on_biases(self) -> bool: ...
+    def on_biases(self) -> bool:
+        """Whether biases are charged too."""
+        ...
+
     @property
-    def divided_by(self) -> Literal["nothing", "N"]: ...
+    def divided_by(self) -> Literal["nothing", "N"]:
+        """Whether it is a share of each sample's cost."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,11 @@
 """Losses that measure how far each output is from its target, and the textbook sums over a sample.
 
-Unless stated otherwise the values are (N, O), with `d = a - y`. Where a loss has a kink, its derivative is the one PyTorch 2.13 takes.
+The values are (N, O) unless a loss says otherwise; d = a - y. Where a loss has a kink, its derivative is the one that
+PyTorch 2.13 takes.
 """
-# mypy: disable-error-code="no-any-return"  # what NumPy's own types say of a ufunc on an array of any dtype
-# ruff: noqa: ARG002, D102 -- every record has the methods of Loss, described there; the formulas stand in its own docstring
+# To NumPy's own types a ufunc on an array of any dtype returns Any.
+# mypy: disable-error-code="no-any-return"
+# ruff: noqa: D102 -- every record has the methods of Loss, described there, and its own formulas on top
 
 import math
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from backproof.scratch.activations import ANY, NONNEGATIVE
+from backproof.scratch.activation import ANY, NONNEGATIVE
 from backproof.scratch.arrays import Array
 from backproof.scratch.objective import SAMPLES, Loss
 from backproof.scratch.requirements import require_option
@@ -82,10 +84,10 @@ class SmoothL1(Loss):
 
 @dataclass(frozen=True)
 class PoissonNll(Loss):
-    """-log of Poisson's probability of the count y, up to a constant of y: e^a - y a for a = log rate, with the derivative e^a - y.
+    """e^a - y a, with the derivative e^a - y: -log of Poisson's probability of y for a = log(rate), without log y!.
 
     log_input=False: a - y log(a + eps) for a = rate, with the derivative 1 - y / (a + eps).
-    full: adds Stirling's approximation of log y! where y > 1, y log y - y + log(2 pi y) / 2, which does not depend on a.
+    full: adds Stirling's approximation of log y! where y > 1, y log y - y + log(2 pi y) / 2.
     """
 
     targets = "count"

@@ -1,12 +1,15 @@
-"""What a network must be given. All that arrives is checked here, once, and each message says what, where, got and wanted.
+"""What a network must be given. All that arrives is checked here, once; a message says what, where, got and wanted.
 
 Layers count from 1, as in the equations; messages give the Python index too: layer 2 (`weights[1]`).
 """
-# mypy: disable-error-code="no-any-return"  # what NumPy's own types say of a ufunc on an array of any dtype
+# To NumPy's own types a ufunc on an array of any dtype returns Any.
+# mypy: disable-error-code="no-any-return"
 
 import difflib
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -67,13 +70,19 @@ def require_name(name: object, names: Collection[str], what: str) -> None:
     raise UnknownNameError(f"{what}: there is no {name!r}.{meant} There is: {', '.join(names) or 'none'}")
 
 
+@cache
+def _options(kind: Callable[..., Any]) -> Mapping[str, Field[Any]]:
+    """The options of an activation or a loss, by name. mypy cannot know that all of these classes are dataclasses."""
+    return {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+
+
 def build(kind: Callable[..., Entry], options: Mapping[str, Any], what: str) -> Entry:
     """An activation or a loss from its class and options: names are checked here, values in the class itself."""
     accepted = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # every class in the tables is a dataclass
     for name, value in options.items():
         require_name(name, accepted, f"{what}, option")
         if accepted[name].type in (float, int, bool):
-            number = isinstance(value, Real | np.bool_) and bool(np.isfinite(value))
+            number = isinstance(value, Real | np.bool_) and math.isfinite(float(value))
             require_option(number, what, name, value, "a finite number")
     for name, field in accepted.items():
         if field.default is MISSING and name not in options:
@@ -136,7 +145,8 @@ class TargetKind:
 def _sums_to_one(y: Array) -> Array:
     """Rows >= 0 that sum to 1 to rounding.
 
-    Dividing by a computed sum of O numbers errs by at most O u in each entry, and adding the O quotients by (O - 1) u, with u = eps / 2.
+    Dividing by a computed sum of O numbers errs by at most O u in each entry, adding the quotients by (O - 1) u; u =
+    eps / 2.
     """
     whole = np.abs(y.sum(axis=1, keepdims=True) - 1) <= y.shape[1] * np.finfo(y.dtype).eps
     return (y >= 0) & whole
@@ -157,9 +167,9 @@ TARGETS = MappingProxyType(
 
 
 def require_targets(
-    y: Array, kind: str, loss: str, shape: tuple[int, ...], dtype: np.dtype[Any], ignore: int | None
+    y: Array, kind: str, loss: str, shape: tuple[int, ...], dtype: np.dtype[Any], *, ignore: int | None
 ) -> Array:
-    """Y of the kind that the loss takes: (N, O) in the network's dtype, or class indices as integers; shape is (N, O)."""
+    """Y of the kind that the loss takes: of `shape`, (N, O), in the network's dtype, or class indices as integers."""
     if kind in ("class", "classes"):
         return _require_classes(y, kind, loss, shape, ignore)
     wanted = TARGETS[kind]
@@ -187,7 +197,7 @@ def _require_classes(y: Array, kind: str, loss: str, shape: tuple[int, ...], ign
     if y.shape != wanted_shape:
         raise ShapeError(f"y: {loss} wants {what}, of shape {wanted_shape}; got {y.shape}")
     allowed = (y >= (0 if kind == "class" else -1)) & (y < outputs)
-    if ignore is not None:
+    if not allowed.all() and ignore is not None:
         allowed |= y == ignore
     if not allowed.all():
         first = tuple(int(i) for i in np.argwhere(~allowed)[0])
@@ -233,7 +243,7 @@ _TAKES = MappingProxyType(
 
 
 def require_pairing(loss: str, expected: str, activation: str, outputs_of: Mapping[str, str]) -> None:
-    """Raises PairingError if the loss makes no sense on what the last activation puts out; outputs_of says what each does."""
+    """Raises PairingError if the loss makes no sense on what the last activation puts out, by the table outputs_of."""
     if outputs_of[activation] in _TAKES[expected]:
         return
     if expected == "logits":
@@ -280,7 +290,7 @@ def require_tangents(
 
 
 def _in_dtype(array: Array, dtype: np.dtype[Any], where: str) -> Array:
-    """The array in the network's dtype: integers are converted, another floating-point type is refused, never promoted."""
+    """The array in the network's dtype: integers are converted, another floating-point type is refused."""
     if array.dtype.kind in "iub":
         return array.astype(dtype)
     if array.dtype != dtype:
@@ -300,6 +310,8 @@ def require_numbers(array: Array, dtype: np.dtype[Any] | None, where: str) -> No
 
 
 def _require_finite(array: Array, where: str) -> None:
+    if math.isfinite(np.vdot(array, array)):  # one pass without a temporary; infinite also if only the squares overflow
+        return
     finite = np.isfinite(array)
     if not finite.all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
