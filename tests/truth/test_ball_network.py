@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from flint import arb, ctx
-from hypothesis import given, settings
+from hypothesis import given
 
 from backproof.cases import Case, build_case, draw_direction
 from backproof.cases.catalogue import LOSSES, Formula
@@ -267,7 +267,6 @@ def loss_along(case: Case, direction: Direction, t: arb) -> list[arb]:
     return [total(entry for entries in losses for entry in entries) / (within * ball(divisor(case))) + penalty]
 
 
-@settings(max_examples=60)
 @given(cases(SMALL))
 def test_the_differential_is_the_difference_of_the_loss(case: Case) -> None:
     """Forward mode's enclosure holds the symmetric difference quotient along a random direction."""
@@ -283,7 +282,6 @@ def test_the_differential_is_the_difference_of_the_loss(case: Case) -> None:
                 assert not abs(quotient - ball(middle)) > ball(radius) + arb((1, STEP // 2))
 
 
-@settings(max_examples=60)
 @given(cases(SMALL))
 def test_backward_and_forward_mode_meet(case: Case) -> None:
     """<gradient, direction> is the differential, weighted by the upstream factors under reduction none."""
@@ -309,7 +307,6 @@ def test_backward_and_forward_mode_meet(case: Case) -> None:
         assert left.overlaps(right) or not (left.is_finite() and right.is_finite())
 
 
-@settings(max_examples=60)
 @given(cases(SMALL))
 def test_shares_of_samples_add_up(case: Case) -> None:
     """The enclosures of all samples' shares, added over N, overlap the batch's without its penalty."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flint import ctx
-from hypothesis import given, settings
+from hypothesis import given
 
 from backproof.cases import Case, build_case
 from backproof.cases.catalogue import ACTIVATIONS, LOSSES, REDUCTIONS, Formula, accepts, variants
@@ -87,7 +87,6 @@ def assert_sharp(found: exact.Enclosure) -> None:
         assert np.all(radius <= allowed), (quantity, layer)
 
 
-@settings(max_examples=200)
 @given(cases(DECIDED))
 def test_torch_lies_within_its_bound_of_the_truth(case: Case) -> None:
     """float64 autograd differs from the middle by no more than the radius and the rounding bound of float64."""
