@@ -30,6 +30,8 @@ __all__ = [
     "number_text",
     "read_number",
     "target_kind",
+    "telling_outputs",
+    "tells",
     "unknown_name",
     "variants",
 ]
@@ -342,6 +344,16 @@ def accepts(loss: Formula, activation: Formula) -> bool:
 def least_outputs(loss: Formula) -> int:
     """The fewest outputs with which some class can be a target that is not ignored."""
     return 2 if loss.options.get("ignore_index") == 0 else 1
+
+
+def telling_outputs(loss: Formula) -> int:
+    """The fewest outputs with which the gradient is not always 0: where there is one class, it is always right."""
+    return 2 if loss.name in ("cross_entropy", "multi_margin", "multilabel_margin") else 1
+
+
+def tells(loss: Formula, activation: Formula) -> bool:
+    """Whether the loss is finite on every output: the logarithm of a probability that is cut off at 0 is not."""
+    return not (expected_output(loss) == "probabilities" and activation.name == "hardsigmoid")
 
 
 def unknown_name(kind: str, name: str, names: Iterable[str]) -> str:

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from backproof.cases.catalogue import ACTIVATIONS, Formula, accepts, expected_output, least_outputs
+from backproof.cases.catalogue import (
+    ACTIVATIONS,
+    Formula,
+    accepts,
+    expected_output,
+    least_outputs,
+    telling_outputs,
+    tells,
+)
 from backproof.cases.decks import EvenSampler
 from backproof.cases.fillings import FILLINGS
 from backproof.cases.settings import DomainError, Range, named, spelled
@@ -57,7 +65,7 @@ def build_spec(domain: "Domain", choose: Choose) -> NetworkSpec:
     which_biases = choose("biases", _BIASES[domain.biases])
     if given is None:
         first = FILLINGS[values].inputs or plan.draw_width(choose, "width")
-        last = plan.draw_width(choose, "output width", max(1 + _rowwise(output), least_outputs(loss)))
+        last = plan.draw_width(choose, "output width", plan.fewest_outputs(loss, output))
         hidden, between = plan.draw_hidden(choose, dtype, choose("depth", plan.depths) - 1)
         widths = (first, *between, last)
     else:
@@ -133,6 +141,11 @@ class Plan:
         self.activation_strata = tuple((name, dtype) for name in self._reachable() for dtype in domain.dtypes)
         self.shapes = self._drawn_shapes() if domain.shapes is not None else ()
 
+    def fewest_outputs(self, loss: Formula, output: Formula) -> int:
+        """The fewest outputs that make sense, and of those the fewest that tell something, if the domain has them."""
+        telling = min(telling_outputs(loss), self._widest_output)
+        return max(1 + _rowwise(output), least_outputs(loss), telling)
+
     def draw_width(self, choose: Choose, label: str, floor: int = 1) -> int:
         """A width of the domain, at least `floor`."""
         span = self._output_span if label == "output width" else self._domain.width
@@ -191,11 +204,13 @@ class Plan:
         return [name for name in ACTIVATIONS if name in names]
 
     def _outputs_for(self, loss: Formula) -> list[Formula]:
-        return [
+        """The output activations that the loss takes; one that tells nothing at times only where there is no other."""
+        taken = [
             formula
             for formula in self._domain.outputs
             if accepts(loss, formula) and self._widest_output >= max(1 + _rowwise(formula), least_outputs(loss))
         ]
+        return [formula for formula in taken if tells(loss, formula)] or taken
 
     def _checked_depths(self) -> tuple[int, ...]:
         domain = self._domain

@@ -246,8 +246,22 @@ def test_strata_are_what_can_be_covered():
     # In networks of one layer only outputs count, and bce goes with few of them.
     assert Domain(depth=1, losses="bce", reductions="sum", dtypes="float64").strata() == (
         ("sigmoid", "float64"),
-        ("hardsigmoid", "float64"),
         ("softmax", "float64"),
         ("softmin", "float64"),
         ("bce", "sum", "float64"),
     )
+
+
+def test_build_spec_avoids_what_tells_nothing_unless_nothing_else_is_left():
+    """The log of an exact 0 and a single class tell nothing; a domain that asks for them still gets them."""
+    drawn = [
+        spec
+        for seed in range(20)
+        for spec in sample_specs(Domain(losses=("bce", "cross_entropy")), seed=seed, shard=0, count=20)
+    ]
+    assert not any(spec.loss.name == "bce" and spec.activations[-1].name == "hardsigmoid" for spec in drawn)
+    assert not any(spec.loss.name == "cross_entropy" and spec.widths[-1] == 1 for spec in drawn)
+    asked = Domain(losses="bce", output_activations="hardsigmoid")
+    assert sample_specs(asked, seed=0, shard=0, count=1)[0].activations[-1].name == "hardsigmoid"
+    single = Domain(losses="cross_entropy=index", output_activations="identity", output_width=1)
+    assert sample_specs(single, seed=0, shard=0, count=1)[0].widths[-1] == 1
