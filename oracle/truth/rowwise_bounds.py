@@ -61,7 +61,8 @@ class SoftmaxJacobian:
         """BP1 and BP2 through softmax.
 
         e_t = sum[(p + e_p) e_s + e_p |s| + gamma_{K+1} (p + e_p) h],  H = h + |t| + e_t,
-        e_delta = p (e_s + e_t) + e_p H + 3u (p + e_p) H, with h = |s| + e_s. One class: p = 1, s - s = 0, exactly.
+        e_delta = p (e_s + e_t) + e_p H + 3u (p + e_p) H + (K + 2) eta, with h = |s| + e_s; the eta are the products'
+        underflow. One class: p = 1, s - s = 0, exactly.
         """
         p, h = self.p, s.magnitude
         if p.value.shape[1] == 1:
@@ -72,6 +73,7 @@ class SoftmaxJacobian:
         e_t = (largest * s.error + p.error * np.abs(s.value) + gamma * largest * h).sum(axis=1, keepdims=True)
         reach = h + np.abs(t) + e_t
         error = p.value * (s.error + e_t) + p.error * reach + 3.0 * self.arithmetic.unit * largest * reach
+        self.arithmetic.underflow_in_place(error, p.value.shape[1] + 2)
         return Rounded(self.sign * p.value * (s.value - t), error)
 
     def push_forward(self, dz: Rounded) -> Rounded:
@@ -98,6 +100,7 @@ class LogSoftmaxJacobian:
         reach = np.abs(total) + e_total
         error = s.error + p.value * e_total + p.error * reach
         error += 3.0 * self.arithmetic.unit * (h + (p.value + p.error) * reach)
+        self.arithmetic.underflow_in_place(error)
         return Rounded(s.value - p.value * total, error)
 
     def push_forward(self, dz: Rounded) -> Rounded:
