@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backproof.cases.case import Case
-from backproof.cases.gradients import Gradients
+from backproof.comparison import Offered
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective, penalty_gradient
 from backproof.truth.rounding import (
@@ -82,10 +82,11 @@ class _Layer:
     delta: Rounded | None  # (1, O); None where neither db nor dW shows it
 
 
-def residuals(case: Case, given: Gradients) -> list[Residual]:
+def residuals(case: Case, given: Offered) -> list[Residual]:
     """Every equation that the candidate's answer to a one-sample case lets be tested, in backward order.
 
-    given: loss and gradients in the default layout, as the candidate returned them; inputs and deltas may be None.
+    given: what the candidate returned, in the default layout, with every weight and bias gradient; loss, inputs and
+    deltas may be None.  Raises ValueError for a batch.
     """
     if case.spec.batch_size != 1:
         raise ValueError(f"the readings need one sample (got a case of {case.spec.batch_size}): take case.sample(n)")
@@ -120,7 +121,7 @@ def _residual(test: _Test, without_kinks: _Test) -> Residual:
     return Residual(test.equation, test.layer, test.quantity, float(excess.max(initial=0.0)), power)
 
 
-def _tests(case: Case, given: Gradients, arithmetic: Arithmetic) -> Iterator[_Test]:
+def _tests(case: Case, given: Offered, arithmetic: Arithmetic) -> Iterator[_Test]:
     layers = _read(case, given, arithmetic)
     depth = len(layers)
     loss, gradient = objective(case, layers[-1].outputs, arithmetic)
@@ -158,7 +159,7 @@ def _outer_products(layer: _Layer, delta: Rounded, number: int, arithmetic: Arit
             yield _Test("BP3", number, "bias", db.value, shown, db.error)
 
 
-def _read(case: Case, given: Gradients, arithmetic: Arithmetic) -> list[_Layer]:
+def _read(case: Case, given: Offered, arithmetic: Arithmetic) -> list[_Layer]:
     """The readings, from the first layer to the last."""
     layers: list[_Layer] = []
     x = case.x.astype(np.float64)

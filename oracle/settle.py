@@ -1,0 +1,142 @@
+"""Where the chained bound decides nothing: a case's samples one by one, each equation on the candidate's own values.
+
+Whether backpropagation is right can be seen on one sample at a time, with one layer's bound, at any depth:
+`residuals.py`. What fails there is wrong, provided that the candidate computes as the equations do; a correct one of
+another kind (forward mode, dual numbers) may fail. So a failure counts only where the same candidate passes the same
+tests on networks that the chained bound does decide, and agrees there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from backproof.candidates.contract import Answer, Candidate
+from backproof.cases.case import Case, build_case
+from backproof.cases.gradients import Array
+from backproof.cases.sampling import iterate_specs
+from backproof.residuals import Residual, residuals
+from backproof.truth.divisors import divisor
+from backproof.verdicts import Check, Verdict
+
+SAMPLES = 8
+"""How many samples of a batch are looked at one by one."""
+WITNESSES = 6
+"""How many networks that the chained bound decides vouch for a candidate."""
+SEARCHED = 60
+"""How many networks of its domain are searched for them."""
+
+Ask = Callable[[Candidate, Case], Answer]
+Judge = Callable[[Case, Answer], tuple[Check, ...]]
+
+
+@dataclass
+class Settlement:
+    """One candidate's local tests, and whether it is known to pass them.
+
+    ask: how the candidate is called; judge: how an answer is compared by the chained bound.
+    """
+
+    candidate: Candidate
+    ask: Ask
+    judge: Judge
+    _vouched: dict[str, bool] = field(default_factory=dict)
+
+    def settle(self, case: Case, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        """The checks with what single samples show: a broken equation disagrees; on one sample, kept ones agree."""
+        found = self._tested(case)
+        broken = [(sample, residual) for sample, tests in found for residual in tests if not residual.holds]
+        if broken:
+            return _accused(checks, *broken[0]) if self.vouched(case.spec.dtype) else checks
+        if case.spec.batch_size == 1 and found and all(residual.tells for residual in found[0][1]):
+            return tuple(_agreed(check) for check in checks)
+        return checks
+
+    def vouched(self, dtype: str) -> bool:
+        """Whether the candidate keeps every equation on networks where the chained bound says that it is right."""
+        if dtype not in self._vouched:
+            self._vouched[dtype] = self._witnessed(dtype)
+        return self._vouched[dtype]
+
+    def _witnessed(self, dtype: str) -> bool:
+        if dtype not in self.candidate.domain.dtypes:
+            return False
+        domain = replace(self.candidate.domain, dtypes=(dtype,))
+        witnesses = 0
+        for count, spec in enumerate(iterate_specs(domain, seed=0, shard=0)):
+            if witnesses == WITNESSES or count == SEARCHED:
+                break
+            case = build_case(spec)
+            one = case.sample(0)
+            if not self._may_ask(one, case):
+                continue
+            answer = self.ask(self.candidate, one)
+            if not _legible(one, answer) or not _agrees(self.judge(one, answer)):
+                continue
+            if not all(residual.holds for residual in residuals(one, answer)):
+                return False
+            witnesses += 1
+        return witnesses > 0
+
+    def _tested(self, case: Case) -> list[tuple[int, list[Residual]]]:
+        """(sample, its residuals) for up to SAMPLES samples, evenly spaced."""
+        found = []
+        for sample in range(0, case.spec.batch_size, -(-case.spec.batch_size // SAMPLES)):
+            one = case.sample(sample)
+            if self._may_ask(one, case):
+                answer = self.ask(self.candidate, one)
+                if _legible(one, answer):
+                    found.append((sample, residuals(one, answer)))
+        return found
+
+    def _may_ask(self, one: Case, case: Case) -> bool:
+        """Whether the candidate supports a single sample, and that one counts: the mean over no target is no number.
+
+        A case from outside the domain was asked for all the same; then so may be its samples.
+        """
+        domain = self.candidate.domain
+        return (domain.contains(one.spec) or not domain.contains(case.spec)) and divisor(one) != 0.0
+
+
+def _accused(checks: tuple[Check, ...], sample: int, broken: Residual) -> tuple[Check, ...]:
+    where = "the loss" if broken.layer is None else f"layer {broken.layer}"
+    note = (
+        f"{broken.equation} does not hold at {where} on the candidate's own numbers: "
+        f"{broken.excess:.3g} times what rounding explains, with sample {sample} alone"
+    )
+    return tuple(
+        check._replace(verdict=Verdict.DISAGREE, note=note) if _shows(check, broken) else check for check in checks
+    )
+
+
+def _shows(check: Check, broken: Residual) -> bool:
+    """Whether a check is of a quantity in which the broken equation shows; an activation shows in dW above it."""
+    if check.max_abs_error is None:
+        return False
+    if broken.quantity == "activation":
+        return check.quantity == "weight" and broken.layer is not None and check.layer == broken.layer + 1
+    if broken.layer is None:
+        return check.quantity == broken.quantity
+    kinds = ("delta", "weight", "bias") if broken.quantity == "delta" else (broken.quantity,)
+    return check.quantity in kinds and check.layer == broken.layer
+
+
+def _agreed(check: Check) -> Check:
+    if check.verdict is not Verdict.UNDECIDED:
+        return check
+    return check._replace(verdict=Verdict.AGREE, note="each equation holds on the candidate's own values")
+
+
+def _agrees(checks: tuple[Check, ...]) -> bool:
+    return all(check.verdict in (Verdict.AGREE, Verdict.NOT_OFFERED) for check in checks)
+
+
+def _legible(case: Case, answer: Answer) -> bool:
+    """Whether the answer has every weight and bias gradient in its right shape: the readings need them all."""
+    given = (*answer.weights, *answer.biases)
+    wanted = (*case.weights, *case.biases)
+    return answer.failure is None and [_shape(array) for array in given] == [_shape(array) for array in wanted]
+
+
+def _shape(array: Array | None) -> tuple[int, ...] | None:
+    return None if array is None else array.shape
