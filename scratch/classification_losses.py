@@ -189,6 +189,7 @@ class KlDiv(Loss):
     log_target: y holds the logarithms themselves, e^y (y - a), with the derivative -e^y.
     """
 
+    targets = "distribution"
     expects = LOG_PROBABILITIES
     log_target: bool = False
 
