@@ -41,10 +41,18 @@ def inexact_product(parameter: float) -> float:
 
 def either(first: Allowance, second: Allowance) -> Allowance:
     """The larger of two allowances, entry by entry: `textbook` must admit what `accurate` admits."""
-    return Allowance(
-        value=lambda z, r, options: np.maximum(first.value(z, r, options), second.value(z, r, options)),
-        slope=lambda z, r, options: np.maximum(first.slope(z, r, options), second.slope(z, r, options)),
-    )
+
+    def units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
+        value, slope = first.units(z, r, options)
+        other_value, other_slope = second.units(z, r, options)
+        return np.maximum(value, other_value), np.maximum(slope, other_slope)
+
+    return Allowance(units)
+
+
+def apart(value: Rule, slope: Rule) -> Allowance:
+    """S and S' by rules that share nothing."""
+    return Allowance(lambda z, r, options: (value(z, r, options), slope(z, r, options)))
 
 
 def constant(units: float) -> Rule:
@@ -77,76 +85,85 @@ def near(z: Array, r: Array) -> Array:
 # An exponential may err by 5u of itself: NumPy's vectorised float32 exp is documented with 3.6 (2.52 ulp; its log with
 # 4.0, 3.83 ulp). Libraries that promise no more than 4 ulp (SVML, libmvec) stay within the textbook allowances.
 
+
 # a = 1/(1 + e) or e/(1 + e): e moves a by (1 - a) of its own relative error, then a sum and a quotient: 5 + 2 a's, and
 # one to spare. a (1 - a): 7 of a, the subtraction, the product. Textbook: (1 + tanh(z/2))/2, 1 - 1/(1 + exp(z)) round
 # near 1/2 or 1; exp(-log(1 + exp(-z))) moves a by a |log a| <= 0.37 per u of the logarithm; the slope (1 - tanh^2)/4.
-SIGMOID = Allowance(
-    value=lambda z, r, options: 8.0 * shapes.logistic(z + r),
-    slope=lambda z, r, options: 10.0 * shapes.logistic(z + r),
-)
-SIGMOID_TEXTBOOK = Allowance(value=constant(4.0), slope=constant(5.0))
+def sigmoid_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
+    """8 s and 10 s."""
+    s = shapes.logistic(z + r)
+    return 8.0 * s, 10.0 * s
+
+
+SIGMOID = Allowance(sigmoid_units)
+SIGMOID_TEXTBOOK = apart(value=constant(4.0), slope=constant(5.0))
 
 # tanh is a library's: XLA's float64 errs by 6.9 near |z| = 20 (it returns 1 - 7u there). 1 - a^2 doubles a's absolute
 # error where a is near 1: 2u for a library within 1 ulp, and two roundings; 14 for XLA's. Textbook: quotients of sums
 # of exponentials, whose error is absolute near 0 and near 1; 1 - a^2 of these doubles it.
-TANH = Allowance(
+TANH = apart(
     value=lambda z, r, options: 8.0 * np.tanh(far(z, r)),
     slope=lambda z, r, options: 8.0 * shapes.sech_squared(near(z, r)) + 4.0,
 )
-TANH_TEXTBOOK = Allowance(value=constant(8.0), slope=constant(16.0))
+TANH_TEXTBOOK = apart(value=constant(8.0), slope=constant(16.0))
 
 # z - tanh(z): one rounding of |a|, and the library's of tanh, which is |z| where it matters (4 in XLA's float32).
 # 1 - (1 - tanh^2), which automatic differentiation makes of it, rounds near 1.
-TANHSHRINK = Allowance(value=proportional(5.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0)
-TANHSHRINK_TEXTBOOK = Allowance(value=lambda z, r, options: 2.0 * far(z, r) + 8.0, slope=constant(16.0))
+TANHSHRINK = apart(value=proportional(5.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0)
+TANHSHRINK_TEXTBOOK = apart(value=lambda z, r, options: 2.0 * far(z, r) + 8.0, slope=constant(16.0))
 
 
-def softplus_value(z: Array, r: Array, options: Options) -> Array:
-    """8 a: 5 of e, log1p and a sum. The roundings of x = beta z move log1p(e^x)/beta by |z| s(x) each."""
+def softplus_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
+    """8 a: 5 of e, log1p and a sum. 8 s(x), x = beta z, as the sigmoid.
+
+    Each rounding of x moves log1p(e^x)/beta by |z| s(x), and s by |x| s'(x) <= min(|x| s(x), 0.224).
+    """
     beta = option(options, "beta")
-    high = beta * (z + r)
-    moved = (inexact_product(beta) * shapes.logistic(high) + inexact(beta)) * far(z, r)
-    return 8.0 * shapes.log_one_plus_exp(high) / beta + moved
-
-
-def softplus_slope(z: Array, r: Array, options: Options) -> Array:
-    """8 s(x), x = beta z, as the sigmoid; the roundings of x move s by |x| s'(x) <= min(|x| s(x), 0.224) each."""
-    beta = option(options, "beta")
-    logistic = shapes.logistic(beta * (z + r))
-    return 8.0 * logistic + inexact_product(beta) * np.minimum(0.23, beta * far(z, r) * logistic)
+    high, reach, roundings = beta * (z + r), far(z, r), inexact_product(beta)
+    s = shapes.logistic(high)
+    value = 8.0 * shapes.log_one_plus_exp(high) / beta + (roundings * s + inexact(beta)) * reach
+    return value, 8.0 * s + roundings * np.minimum(0.23, beta * reach * s)
 
 
 # log(1 + exp(x)) loses x below 0: 1 in the sum, 4 of the logarithm. The slope as exp(x - a), which automatic
 # differentiation makes of logaddexp, has an argument that is rounded near |x|.
-SOFTPLUS = Allowance(value=softplus_value, slope=softplus_slope)
-SOFTPLUS_TEXTBOOK = Allowance(
+SOFTPLUS = Allowance(softplus_units)
+SOFTPLUS_TEXTBOOK = apart(
     value=lambda z, r, options: 8.0 * np.maximum(1.0 / option(options, "beta"), far(z, r)),
     slope=lambda z, r, options: 6.0 * np.maximum(1.0, option(options, "beta") * far(z, r)),
 )
 
 # -softplus(-z) with beta = 1. log(s(z)) takes the sigmoid's error: absolute for z > 0, relative to |z| for z < 0.
-LOGSIGMOID = Allowance(
+LOGSIGMOID = apart(
     value=lambda z, r, options: 8.0 * shapes.log_one_plus_exp(r - z),
     slope=lambda z, r, options: 8.0 * shapes.logistic(r - z),
 )
-LOGSIGMOID_TEXTBOOK = Allowance(value=at_least_one(8.0), slope=at_least_one(6.0))
+LOGSIGMOID_TEXTBOOK = apart(value=at_least_one(8.0), slope=at_least_one(6.0))
+
 
 # z s(z): the sigmoid's 7, a product, one to spare. The slope s(1 + z (1 - s)) has terms of size s and s |z|, with the
 # sigmoid's error and three roundings each. Textbook: the sigmoid's absolute error times z.
-SILU = Allowance(
-    value=lambda z, r, options: 9.0 * shapes.logistic(z + r) * far(z, r),
-    slope=lambda z, r, options: 10.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
-)
-SILU_TEXTBOOK = Allowance(value=proportional(5.0), slope=at_least_one(8.0))
+def silu_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
+    """9 s |z| and 10 s (1 + |z|)."""
+    s, reach = shapes.logistic(z + r), far(z, r)
+    return 9.0 * s * reach, 10.0 * s * (1.0 + reach)
 
-# z w, w = tanh(log1p(exp(z))) = n/(n + 2): e enters n twice at most, and w with at most its own relative error; then
-# the logarithm, tanh or the sums, and the product. The slope w + z w' likewise, in terms of size s and s |z|. Textbook:
-# as silu, with a tanh that errs by 8 and 16 in 1 - tanh^2.
-MISH = Allowance(
-    value=lambda z, r, options: 10.0 * shapes.mish_gate(z + r) * far(z, r),
-    slope=lambda z, r, options: 12.0 * shapes.logistic(z + r) * (1.0 + far(z, r)),
-)
-MISH_TEXTBOOK = Allowance(value=proportional(8.0), slope=at_least_one(16.0))
+
+SILU = Allowance(silu_units)
+SILU_TEXTBOOK = apart(value=proportional(5.0), slope=at_least_one(8.0))
+
+
+# z w, w = tanh(log1p(exp(z))) = n/(n + 2) <= 1.21 s: e enters n twice at most, and w with at most its own relative
+# error; then the logarithm, tanh or the sums, and the product: 10 |z| w. The slope w + z w' likewise, in terms of s
+# and of s |z|. Textbook: as silu, with a tanh that errs by 8 and 16 in 1 - tanh^2.
+def mish_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
+    """12.1 s |z| and 12 s (1 + |z|)."""
+    s, reach = shapes.logistic(z + r), far(z, r)
+    return 12.1 * s * reach, 12.0 * s * (1.0 + reach)
+
+
+MISH = Allowance(mish_units)
+MISH_TEXTBOOK = apart(value=proportional(8.0), slope=at_least_one(16.0))
 
 
 def gelu_textbook_slope(z: Array, r: Array, options: Options) -> Array:
@@ -164,11 +181,11 @@ def gelu_textbook_slope(z: Array, r: Array, options: Options) -> Array:
 
 # z (1 + erf(z/sqrt 2))/2 rounds 1 + erf near 1 or near 0 by erf's own error (4.5 of |z| in PyTorch's float32 kernel);
 # the slope adds z density(z) <= 0.25, whose z^2/2 is rounded. Tanh approximation: as `gelu_textbook_slope`, with 3u.
-GELU = Allowance(
+GELU = apart(
     value=proportional(6.0),
     slope=lambda z, r, options: (10.0 if shapes.is_tanh_form(options) else 8.0) * np.maximum(1.0, far(z, r)),
 )
-GELU_TEXTBOOK = Allowance(value=proportional(8.0), slope=gelu_textbook_slope)
+GELU_TEXTBOOK = apart(value=proportional(8.0), slope=gelu_textbook_slope)
 
 # --- exponential units: nothing is computed for z > 0, except selu's product ---
 
@@ -191,11 +208,11 @@ def magnitude(options: Options) -> float:
 # alpha expm1(z): expm1 within 4.8 (XLA's float32), a product, alpha itself. alpha exp(z): 5, a product, alpha.
 # Textbook: exp(z) - 1 has exp's error and a rounding, near 1; a + alpha, which automatic differentiation makes of
 # expm1, has that error in the slope and one rounding more.
-ELU = Allowance(
+ELU = apart(
     value=lambda z, r, options: 8.0 * magnitude(options) * -np.expm1(negative_part(z, r)),
     slope=lambda z, r, options: below_zero(z, r, 8.0 * magnitude(options) * np.exp(np.minimum(z + r, 0.0))),
 )
-ELU_TEXTBOOK = Allowance(
+ELU_TEXTBOOK = apart(
     value=lambda z, r, options: below_zero(z, r, 7.0 * magnitude(options)),
     slope=lambda z, r, options: below_zero(z, r, 8.0 * magnitude(options)),
 )
@@ -220,8 +237,8 @@ def celu_slope(z: Array, r: Array, options: Options) -> Array:
     return below_zero(z, r, 8.0 * exponential + celu_roundings(alpha) * shift)
 
 
-CELU = Allowance(value=celu_value, slope=celu_slope)
-CELU_TEXTBOOK = Allowance(
+CELU = apart(value=celu_value, slope=celu_slope)
+CELU_TEXTBOOK = apart(
     value=lambda z, r, options: below_zero(
         z, r, (7.0 + celu_roundings(option(options, "alpha"))) * option(options, "alpha")
     ),
@@ -242,8 +259,8 @@ def selu_slope(z: Array, r: Array, options: Options) -> Array:
 
 
 # Textbook: as elu's, times scale alpha = 1.76.
-SELU = Allowance(value=selu_value, slope=selu_slope)
-SELU_TEXTBOOK = Allowance(value=at_least_one(14.0), slope=constant(18.0))
+SELU = apart(value=selu_value, slope=selu_slope)
+SELU_TEXTBOOK = apart(value=at_least_one(14.0), slope=constant(18.0))
 
 # --- quotients and pieces of straight lines: sums, products and quotients alone, so that every rounding is counted ---
 
@@ -255,18 +272,18 @@ def softsign_slope(z: Array, r: Array, options: Options) -> Array:
 
 # z/d, z (1/d): d, a reciprocal, a product. Textbook: (1 - |a|)^2, where 1 - |a| = 1/d errs by 3u, hence its square by
 # 6u/d and 9u^2.
-SOFTSIGN = Allowance(value=lambda z, r, options: 3.0 * far(z, r) / (1.0 + far(z, r)), slope=softsign_slope)
-SOFTSIGN_TEXTBOOK = Allowance(
+SOFTSIGN = apart(value=lambda z, r, options: 3.0 * far(z, r) / (1.0 + far(z, r)), slope=softsign_slope)
+SOFTSIGN_TEXTBOOK = apart(
     value=SOFTSIGN.value, slope=lambda z, r, options: softsign_slope(z, r, options) + 9.0 * FLOAT32_UNIT
 )
 
 # (z + 3)/6: a sum and a quotient, of a <= 1; z (1/6) + 1/2: half, half, and one. The slope is 1/6, rounded.
-HARDSIGMOID = Allowance(value=constant(2.0), slope=constant(0.2))
+HARDSIGMOID = apart(value=constant(2.0), slope=constant(0.2))
 # z times that, with 1/6 as a factor: four roundings of |a| <= |z|. The slope (2z + 3)/6 <= 3/2 by two sums and a
 # quotient, or h + z h' with hardsigmoid's 2, 3/2 of z h' <= 1/2, and the sum's.
-HARDSWISH = Allowance(value=proportional(4.0), slope=constant(5.0))
+HARDSWISH = apart(value=proportional(4.0), slope=constant(5.0))
 
-NOTHING = Allowance(value=constant(0.0), slope=constant(0.0))
+NOTHING = apart(value=constant(0.0), slope=constant(0.0))
 
 
 def leaky_value(z: Array, r: Array, options: Options) -> Array:
@@ -280,8 +297,8 @@ def leaky_slope(z: Array, r: Array, options: Options) -> Array:
 
 
 # Textbook: (1 + alpha)/2 z + (1 - alpha)/2 |z|, whose two terms cancel for z < 0.
-LEAKY_RELU = Allowance(value=leaky_value, slope=leaky_slope)
-LEAKY_RELU_TEXTBOOK = Allowance(
+LEAKY_RELU = apart(value=leaky_value, slope=leaky_slope)
+LEAKY_RELU_TEXTBOOK = apart(
     value=lambda z, r, options: 4.0 * max(1.0, abs(option(options, "negative_slope"))) * far(z, r), slope=leaky_slope
 )
 
@@ -298,7 +315,7 @@ def hardtanh_value(z: Array, r: Array, options: Options) -> Array:
     return np.maximum(below, np.where(z + r >= high - reach(high), inexact(high) * abs(high), 0.0))
 
 
-HARDTANH = Allowance(value=hardtanh_value, slope=constant(0.0))
+HARDTANH = apart(value=hardtanh_value, slope=constant(0.0))
 
 
 def threshold_value(z: Array, r: Array, options: Options) -> Array:
@@ -307,7 +324,7 @@ def threshold_value(z: Array, r: Array, options: Options) -> Array:
     return np.where(z - r <= threshold + reach(threshold), inexact(value) * abs(value), 0.0)
 
 
-THRESHOLD = Allowance(value=threshold_value, slope=constant(0.0))
+THRESHOLD = apart(value=threshold_value, slope=constant(0.0))
 
 
 def softshrink_value(z: Array, r: Array, options: Options) -> Array:
@@ -317,4 +334,4 @@ def softshrink_value(z: Array, r: Array, options: Options) -> Array:
     return np.where(excess >= -reach(lambd), np.maximum(excess, 0.0) + inexact(lambd) * abs(lambd), 0.0)
 
 
-SOFTSHRINK = Allowance(value=softshrink_value, slope=constant(0.0))
+SOFTSHRINK = apart(value=softshrink_value, slope=constant(0.0))

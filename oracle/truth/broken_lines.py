@@ -5,28 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from backproof.truth import allowances, shapes
 from backproof.truth.allowances import inexact
 from backproof.truth.curve import FOUR_FLUSHES, UNIT_INTERVAL, Allowance, Curve, Kink, Shape, always, between
-from backproof.truth.shapes import Array, Options, option
-
-
-def flat(z: Array, options: Options) -> Array:
-    """phi'' of a piecewise linear phi."""
-    return np.zeros_like(z)
-
-
-def step(condition: NDArray[np.bool_]) -> Array:
-    """1.0 where the condition holds, else 0.0."""
-    return np.where(condition, 1.0, 0.0)
+from backproof.truth.shapes import Options, option
 
 
 def broken_line(
-    value: Shape,
-    slope: Shape,
+    shape: Shape,
     *,
     kinks: Callable[[Options], tuple[Kink, ...]],
     value_range: Callable[[Options], tuple[float, float]],
@@ -38,9 +24,7 @@ def broken_line(
 ) -> Curve:
     """A curve of straight pieces, whose one allowance serves every form unless `textbook` is another."""
     return Curve(
-        value=value,
-        slope=slope,
-        curvature=flat,
+        shape=shape,
         curvature_sup=always(0.0),
         third_sup=always(0.0),
         slope_range=slope_range,
@@ -86,46 +70,40 @@ HARDSWISH_KINKS = (Kink(-3.0, 0.5, 0.0, SIXTH_RADIUS), Kink(3.0, 0.5, 0.0, SIXTH
 
 BROKEN_LINES: dict[str, Curve] = {
     "threshold": broken_line(
-        value=lambda z, options: np.where(z > option(options, "threshold"), z, option(options, "value")),
-        slope=lambda z, options: step(z > option(options, "threshold")),
+        shapes.threshold,
         kinks=threshold_kinks,
         value_range=lambda options: (min(option(options, "threshold"), option(options, "value")), math.inf),
         allowance=allowances.THRESHOLD,
         exact=True,
     ),
     "relu": broken_line(
-        value=lambda z, options: np.maximum(z, 0.0),
-        slope=lambda z, options: step(z > 0.0),
+        shapes.relu,
         kinks=lambda options: (Kink(0.0, 1.0),),
         value_range=between(0.0, math.inf),
         exact=True,
     ),
     "relu6": broken_line(
-        value=lambda z, options: shapes.clipped(z, 0.0, 6.0),
-        slope=lambda z, options: step((z > 0.0) & (z < 6.0)),
+        shapes.relu6,
         kinks=lambda options: (Kink(0.0, 1.0), Kink(6.0, 1.0)),
         value_range=between(0.0, 6.0),
         exact=True,
     ),
     "hardtanh": broken_line(
-        value=lambda z, options: shapes.clipped(z, option(options, "min_val"), option(options, "max_val")),
-        slope=lambda z, options: step((z > option(options, "min_val")) & (z < option(options, "max_val"))),
+        shapes.hardtanh,
         kinks=hardtanh_kinks,
         value_range=lambda options: (option(options, "min_val"), option(options, "max_val")),
         allowance=allowances.HARDTANH,
         exact=True,
     ),
     "hardsigmoid": broken_line(
-        value=lambda z, options: (shapes.clipped(z, -3.0, 3.0) + 3.0) / 6.0,
-        slope=lambda z, options: step(np.abs(z) < 3.0) / 6.0,
+        shapes.hardsigmoid,
         kinks=lambda options: HARDSIGMOID_KINKS,
         value_range=UNIT_INTERVAL,
         slope_range=between(0.0, 1.0 / 6.0),
         allowance=allowances.HARDSIGMOID,
     ),
     "leaky_relu": broken_line(
-        value=lambda z, options: np.where(z > 0.0, z, option(options, "negative_slope") * z),
-        slope=lambda z, options: np.where(z > 0.0, 1.0, option(options, "negative_slope")),
+        shapes.leaky_relu,
         kinks=lambda options: (Kink(0.0, abs(1.0 - option(options, "negative_slope"))),),
         value_range=between(-math.inf, math.inf),
         slope_range=lambda options: (
@@ -137,31 +115,26 @@ BROKEN_LINES: dict[str, Curve] = {
         flushes=lambda options: 4.0 * max(1.0, abs(option(options, "negative_slope"))),
     ),
     "softshrink": broken_line(
-        value=shapes.softshrink_value,
-        slope=lambda z, options: step(np.abs(z) > option(options, "lambd")),
+        shapes.softshrink,
         kinks=shrink_kinks(0.0),
         value_range=between(-math.inf, math.inf),
         allowance=allowances.SOFTSHRINK,
     ),
     "hardshrink": broken_line(
-        value=lambda z, options: np.where(np.abs(z) > option(options, "lambd"), z, 0.0),
-        slope=lambda z, options: step(np.abs(z) > option(options, "lambd")),
+        shapes.hardshrink,
         kinks=shrink_kinks(1.0),
         value_range=between(-math.inf, math.inf),
         exact=True,
     ),
     "identity": broken_line(
-        value=lambda z, options: z,
-        slope=lambda z, options: np.ones_like(z),
+        shapes.identity,
         kinks=lambda options: (),
         value_range=between(-math.inf, math.inf),
         slope_range=between(1.0, 1.0),
         exact=True,
     ),
     "hardswish": Curve(
-        value=lambda z, options: z * ((shapes.clipped(z, -3.0, 3.0) + 3.0) / 6.0),
-        slope=shapes.hardswish_slope,
-        curvature=lambda z, options: step(np.abs(z) < 3.0) / 3.0,
+        shape=shapes.hardswish,
         curvature_sup=always(1.0 / 3.0),
         third_sup=always(0.0),
         slope_range=between(-0.5, 1.5),

@@ -11,18 +11,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.truth.shapes import Array, Options
+from backproof.truth.shapes import Array, Options, Triple
 
-Shape = Callable[[Array, Options], Array]
+Shape = Callable[[Array, Options], Triple]
 Rule = Callable[[Array, Array, Options], Array]
+
+
+Units = Callable[[Array, Array, Options], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """S and S' of one activation in units of u: `value(z, r, options)`, `slope(z, r, options)`, both shaped as z."""
+    """S and S' of one activation in units of u, over [z - r, z + r], both shaped as z: `units(z, r, options)`."""
 
-    value: Rule
-    slope: Rule
+    units: Units
+
+    def value(self, z: Array, r: Array, options: Options) -> Array:
+        """S alone."""
+        return self.units(z, r, options)[0]
+
+    def slope(self, z: Array, r: Array, options: Options) -> Array:
+        """S' alone."""
+        return self.units(z, r, options)[1]
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,8 @@ class Kink:
 class Curve:
     """Everything that the bound uses of one activation.
 
-    value, slope: phi(z), phi'(z) to a few units of float64 roundoff; at a kink, PyTorch 2.13's subgradient.
-    curvature: |phi''(z)| off the kinks. Not to be used alone near `bends`: see `curvature_within`.
+    shape: phi(z), phi'(z) to a few units of float64 roundoff, and |phi''(z)| off the kinks, together; `value`, `slope`
+    and `curvature` are its parts. At a kink, PyTorch 2.13's subgradient. |phi''| is not to be used alone near `bends`.
     curvature_sup, third_sup: sup |phi''| and sup of its derivative, off the kinks.
     slope_range, value_range: (inf, sup) of phi' and of phi, rounded outwards; infinite where unbounded.
     kinks: where phi' or phi jumps.
@@ -61,9 +71,7 @@ class Curve:
     (softplus beyond its threshold), of phi and of phi', to be added to e_a and e_phi' as they are; None elsewhere.
     """
 
-    value: Shape
-    slope: Shape
-    curvature: Shape
+    shape: Shape
     curvature_sup: Callable[[Options], float]
     third_sup: Callable[[Options], float]
     slope_range: Callable[[Options], tuple[float, float]]
@@ -77,16 +85,29 @@ class Curve:
     bends: Callable[[Options], tuple[tuple[float, float], ...]] = lambda options: ()
     ambiguity: Callable[[Array, Array, Options], tuple[Array, Array]] | None = None
 
-    def curvature_within(self, z: Array, r: Array, options: Options) -> Array:
-        """A sound sup of |phi''| over [z - r, z + r], of the shape of z.
+    def value(self, z: Array, options: Options) -> Array:
+        """phi(z)."""
+        return self.shape(z, options)[0]
+
+    def slope(self, z: Array, options: Options) -> Array:
+        """phi'(z)."""
+        return self.shape(z, options)[1]
+
+    def curvature(self, z: Array, options: Options) -> Array:
+        """|phi''(z)|."""
+        return self.shape(z, options)[2]
+
+    def curvature_within(self, z: Array, r: Array, options: Options, *, curvature: Array | None = None) -> Array:
+        """A sound sup of |phi''| over [z - r, z + r], of the shape of z; `curvature` is |phi''(z)| where it is known.
 
         min(sup |phi''|, |phi''(z)| + r sup |phi'''| + the jumps of phi'' within r). The jumps matter: elu's phi'' is 0
         just above z = 0 and alpha just below.
         """
-        within = self.curvature(z, options) + self.third_sup(options) * r
+        within = (self.curvature(z, options) if curvature is None else curvature) + self.third_sup(options) * r
         for position, jump in self.bends(options):
-            within = within + np.where(np.abs(z - position) <= r, jump, 0.0)
-        return np.fmin(self.curvature_sup(options), within)
+            if jump:
+                within = within + np.where(np.abs(z - position) <= r, jump, 0.0)
+        return np.minimum(self.curvature_sup(options), within)
 
 
 def always(number: float) -> Callable[[Options], float]:

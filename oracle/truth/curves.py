@@ -56,7 +56,7 @@ def softplus_kinks(options: Options) -> tuple[Kink, ...]:
 def softplus_bends(options: Options) -> tuple[tuple[float, float], ...]:
     """phi'' falls from beta s'(threshold) to 0 at the threshold."""
     beta, threshold = option(options, "beta"), option(options, "threshold")
-    return ((threshold / beta, beta * float(shapes.logistic_slope(np.array(threshold)))),)
+    return ((threshold / beta, beta * math.exp(-threshold) / (1.0 + math.exp(-threshold)) ** 2),)
 
 
 def softplus_ambiguity(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
@@ -91,9 +91,7 @@ SELU_SLOPE = shapes.SELU_SCALE * shapes.SELU_ALPHA  # selu's slope and curvature
 
 CURVES: dict[str, Curve] = BROKEN_LINES | {
     "elu": Curve(
-        value=lambda z, options: shapes.exponential_unit(z, alpha=alpha_of(options)),
-        slope=lambda z, options: shapes.exponential_unit_slope(z, alpha=alpha_of(options)),
-        curvature=lambda z, options: shapes.exponential_unit_slope(z, alpha=alpha_of(options), order=2),
+        shape=shapes.elu,
         curvature_sup=lambda options: abs(alpha_of(options)),
         third_sup=lambda options: abs(alpha_of(options)),
         slope_range=lambda options: (min(0.0, alpha_of(options)), max(1.0, alpha_of(options))),
@@ -105,11 +103,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         flushes=lambda options: 4.0 * max(1.0, abs(alpha_of(options))),
     ),
     "selu": Curve(
-        value=lambda z, options: shapes.exponential_unit(z, alpha=shapes.SELU_ALPHA, scale=shapes.SELU_SCALE),
-        slope=lambda z, options: shapes.exponential_unit_slope(z, alpha=shapes.SELU_ALPHA, scale=shapes.SELU_SCALE),
-        curvature=lambda z, options: shapes.exponential_unit_slope(
-            z, alpha=shapes.SELU_ALPHA, scale=shapes.SELU_SCALE, order=2
-        ),
+        shape=shapes.selu,
         curvature_sup=always(SELU_SLOPE),
         third_sup=always(SELU_SLOPE),
         slope_range=between(0.0, SELU_SLOPE),
@@ -120,11 +114,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         bends=lambda options: ((0.0, SELU_SLOPE),),
     ),
     "celu": Curve(
-        value=lambda z, options: shapes.exponential_unit(z, alpha=alpha_of(options), width=alpha_of(options)),
-        slope=lambda z, options: shapes.exponential_unit_slope(z, alpha=alpha_of(options), width=alpha_of(options)),
-        curvature=lambda z, options: shapes.exponential_unit_slope(
-            z, alpha=alpha_of(options), width=alpha_of(options), order=2
-        ),
+        shape=shapes.celu,
         curvature_sup=lambda options: 1.0 / alpha_of(options),
         third_sup=lambda options: alpha_of(options) ** -2,
         slope_range=UNIT_INTERVAL,
@@ -135,9 +125,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         flushes=lambda options: 4.0 * max(1.0, alpha_of(options)),
     ),
     "logsigmoid": Curve(
-        value=lambda z, options: -shapes.log_one_plus_exp(-z),
-        slope=lambda z, options: shapes.logistic(-z),
-        curvature=lambda z, options: shapes.logistic_slope(z),
+        shape=shapes.logsigmoid,
         curvature_sup=always(0.25),
         third_sup=always(0.0963),
         slope_range=UNIT_INTERVAL,
@@ -147,9 +135,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         limit=exponential_limit(1.05),
     ),
     "gelu": Curve(
-        value=shapes.gelu_value,
-        slope=shapes.gelu_slope,
-        curvature=shapes.gelu_curvature,
+        shape=shapes.gelu,
         curvature_sup=always(0.798),
         third_sup=always(0.779),
         slope_range=between(-0.1290, 1.1290),
@@ -159,9 +145,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         limit=gelu_limit,
     ),
     "silu": Curve(
-        value=lambda z, options: z * shapes.logistic(z),
-        slope=lambda z, options: shapes.logistic(z) + z * shapes.logistic_slope(z),
-        curvature=lambda z, options: np.abs(2.0 * shapes.logistic_slope(z) + z * shapes.logistic_curvature(z)),
+        shape=shapes.silu,
         curvature_sup=always(0.5),
         third_sup=always(0.309),
         slope_range=between(-0.0999, 1.0999),
@@ -171,9 +155,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         limit=exponential_limit(1.1),
     ),
     "mish": Curve(
-        value=lambda z, options: z * shapes.mish_gate(z),
-        slope=lambda z, options: shapes.mish_gate(z) + z * shapes.mish_gate_slope(z),
-        curvature=lambda z, options: np.abs(2.0 * shapes.mish_gate_slope(z) + z * shapes.mish_gate_curvature(z)),
+        shape=shapes.mish,
         curvature_sup=always(0.645),
         third_sup=always(0.589),
         slope_range=between(-0.1126, 1.0886),
@@ -183,9 +165,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         limit=exponential_limit(4.1),
     ),
     "softplus": Curve(
-        value=shapes.softplus_value,
-        slope=shapes.softplus_slope,
-        curvature=shapes.softplus_curvature,
+        shape=shapes.softplus,
         curvature_sup=lambda options: 0.25 * option(options, "beta"),
         third_sup=lambda options: 0.0963 * option(options, "beta") ** 2,
         slope_range=UNIT_INTERVAL,
@@ -199,9 +179,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         limit=lambda largest, options: exponential_limit(1.05)(largest, options) / option(options, "beta"),
     ),
     "softsign": Curve(
-        value=lambda z, options: z / (1.0 + np.abs(z)),
-        slope=lambda z, options: (1.0 / (1.0 + np.abs(z))) ** 2,
-        curvature=lambda z, options: 2.0 * (1.0 / (1.0 + np.abs(z))) ** 3,
+        shape=shapes.softsign,
         curvature_sup=always(2.0),
         third_sup=always(6.0),
         slope_range=UNIT_INTERVAL,
@@ -211,9 +189,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         bends=lambda options: ((0.0, 0.0),),  # phi'' changes its sign, |phi''| does not jump
     ),
     "tanhshrink": Curve(
-        value=lambda z, options: z - np.tanh(z),
-        slope=lambda z, options: np.tanh(z) ** 2,
-        curvature=lambda z, options: 2.0 * np.abs(np.tanh(z)) * shapes.sech_squared(z),
+        shape=shapes.tanhshrink,
         curvature_sup=always(0.770),
         third_sup=always(2.0),
         slope_range=UNIT_INTERVAL,
@@ -223,9 +199,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         limit=exponential_limit(2.0),
     ),
     "tanh": Curve(
-        value=lambda z, options: np.tanh(z),
-        slope=lambda z, options: shapes.sech_squared(z),
-        curvature=lambda z, options: 2.0 * np.abs(np.tanh(z)) * shapes.sech_squared(z),
+        shape=shapes.tanh,
         curvature_sup=always(0.770),
         third_sup=always(2.0),
         slope_range=UNIT_INTERVAL,
@@ -235,9 +209,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         limit=exponential_limit(2.0),
     ),
     "sigmoid": Curve(
-        value=lambda z, options: shapes.logistic(z),
-        slope=lambda z, options: shapes.logistic_slope(z),
-        curvature=lambda z, options: np.abs(shapes.logistic_curvature(z)),
+        shape=shapes.sigmoid,
         curvature_sup=always(0.0963),
         third_sup=always(0.125),
         slope_range=between(0.0, 0.25),
