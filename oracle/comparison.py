@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "whole_call"]
 
 Array = NDArray[Any]
-Level = Literal["accurate", "textbook", "kink"]
+Level = Literal["accurate", "textbook", "kink", "same side"]
 Against = Literal["reference", "truth"]
 
 # The smallest positive double stands for a bound of zero in error / bound: then 0 / 0 is 0, and x / 0 is above 1
@@ -76,7 +76,8 @@ class Bounds:
     """What may be asked about one case's rounding, computed when first asked for: nearly every case needs one bound.
 
     Levels: "accurate" admits the forms that are accurate in the tails, "textbook" every textbook form, "kink" also
-    any subgradient wherever the derivative does not exist.
+    any subgradient wherever the derivative does not exist; "same side" admits textbook forms that take the reference's
+    side of every kink within reach, and can bless what is on that side, but accuse nothing.
     """
 
     def __init__(self, case: Case) -> None:
@@ -115,11 +116,16 @@ class Bounds:
             self._found[key] = bound(
                 self.case,
                 forms="accurate" if level == "accurate" else "textbook",
-                kinks="any" if level == "kink" else "sharp",
+                kinks=_KINKS.get(level, "sharp"),
                 against=against,
                 dtype=dtype,
             )
         return self._found[key]
+
+    @property
+    def chained_decides(self) -> bool:
+        """Whether the chained bound has been enough for all that was asked so far."""
+        return all(name == "bound" for name, *_ in self._found)
 
     def exact(self) -> Enclosure:
         """The true values, enclosed: the arbiter where candidate and reference differ."""
@@ -303,6 +309,8 @@ class _Numbers:
         )
 
 
+_KINKS: dict[Level, Kinks] = {"kink": "any", "same side": "none"}
+
 _LEVELS: tuple[tuple[Level, str], ...] = (
     ("accurate", ""),
     ("textbook", "lossy form"),
@@ -332,6 +340,9 @@ def _judge_alone(case: Case, pair: _Pair, bounds: Bounds) -> Check:
                 return numbers.check(verdict, note if numbers.bounded else doubts.KINK)
             if numbers.decided:
                 return numbers.check(Verdict.AGREE, note)
+            same_side = _Numbers(pair, bounds.tightest(pair, "same side", dtype=dtype))
+            if same_side.within and same_side.decided:
+                return same_side.check(Verdict.AGREE, note)
             arithmetic = Arithmetic.of(dtype, forms=level)
             reason = doubts.reason(arithmetic, case, pair.quantity, pair.layer, pair.size)
             return numbers.check(Verdict.UNDECIDED, reason)
