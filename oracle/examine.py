@@ -40,6 +40,8 @@ def reference_of(truth: Truth) -> Callable[[Case], Gradients]:
                 "which needs neither PyTorch nor a recording"
             ) from error
         return autograd.reference
+    if truth != "exact":
+        raise ValueError(f"the reference is torch or exact; got {truth!r}")
     from backproof.truth import exact
 
     return exact.reference

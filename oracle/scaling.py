@@ -66,9 +66,10 @@ def _network(domain: Domain, loss: Formula, seed: int) -> NetworkSpec:
     dtypes = ("float64",) if "float64" in domain.dtypes else domain.dtypes[:1]
     narrowed = replace(domain, losses=(loss,), dtypes=dtypes, values=domain.values[:1], penalties="none")
 
-    def rank(spec: NetworkSpec) -> tuple[bool, int, int]:
+    def rank(spec: NetworkSpec) -> tuple[bool, bool, int, int]:
         telling = spec.batch_size != spec.outputs and min(spec.batch_size, spec.outputs) > 1
-        return (not telling, sum(spec.widths), spec.batch_size)
+        doubles = 2 * spec.batch_size <= domain.batch_size[1]
+        return (not telling, not doubles, sum(spec.widths), spec.batch_size)
 
     return min(sample_specs(narrowed, seed=seed, shard=0, count=8), key=rank)
 

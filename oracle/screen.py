@@ -14,13 +14,14 @@ from backproof.outcome import Report
 from backproof.verdicts import Check, Verdict
 
 _LABEL_WIDTH: Final = 12
-_QUANTITIES: Final = {
-    "loss": "losses",
-    "delta": "deltas",
-    "bias": "bias gradients",
-    "weight": "weight gradients",
-    "input": "input gradients",
+_SINGULAR: Final = {
+    "loss": "loss",
+    "delta": "delta",
+    "bias": "bias gradient",
+    "weight": "weight gradient",
+    "input": "input gradient",
 }
+_QUANTITIES: Final = {quantity: f"{name}{'es' if name.endswith('s') else 's'}" for quantity, name in _SINGULAR.items()}
 
 
 def show(report: Report, console: Console) -> None:
@@ -156,7 +157,7 @@ def _counts(report: Report) -> Iterator[Text]:
         if Verdict(verdict).compared:
             judged[quantity] += count
     if judged:
-        named = [f"{judged[quantity]:,} {name}" for quantity, name in _QUANTITIES.items() if judged[quantity]]
+        named = [_many(judged[quantity], name) for quantity, name in _SINGULAR.items() if judged[quantity]]
         yield _line("Compared", ", ".join(named))
     if len(tally.strata) > 1 and judged:
         yield _line("Covered", _coverage(report))

@@ -115,6 +115,6 @@ def test_read_explains_a_ragged_array():
 def test_read_recognises_exchanged_weights_and_biases():
     """Their shapes are in each other's place, which nothing else explains."""
     case = build_case(NetworkSpec.parse("3-4-2,sigmoid,mse,sum,n5,f64,normal,s7"))
-    with pytest.raises(UnreadableError, match="^weight and bias gradients are exchanged") as caught:
+    with pytest.raises(UnreadableError, match=r"^weight and bias gradients are exchanged") as caught:
         read((1.0, case.biases, case.weights), case, Layout())
     assert caught.value.failure == "shape"

@@ -1,0 +1,195 @@
+"""One case, from the candidate's answer to its verdicts, and whether a call leaves traces."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backproof import check_gradients
+from backproof.candidates.contract import Answer, CandidateError
+from backproof.cases import NetworkSpec, build_case
+from backproof.cases.domain import Domain
+from backproof.comparison import Bounds
+from backproof.examine import GradientError, ReferenceMissingError, ask, examine, reference_of, told
+from backproof.truth import autograd, exact
+from backproof.verdicts import Verdict, whole_call
+
+CASE = build_case(NetworkSpec.parse("3-4-2,sigmoid,half_squared_error,sum,n5,f64,normal,s7"))
+
+
+class Scripted:
+    """A candidate whose answer to the n-th call is what a function of (n, case) says."""
+
+    name = "scripted"
+    domain = Domain()
+
+    def __init__(self, script) -> None:
+        self.calls = 0
+        self.script = script
+
+    def answer(self, case):
+        self.calls += 1
+        return self.script(self.calls, case)
+
+
+def right(case) -> Answer:
+    """The reference's own answer."""
+    return Answer.of(autograd.reference(case))
+
+
+def verdicts(script, **options) -> list[str]:
+    """The verdicts on a scripted candidate."""
+    return [check.verdict for check in examine(Scripted(script), CASE, **options)]
+
+
+def test_examine_judges_every_quantity():
+    """A right answer agrees in all eight quantities of two layers."""
+    assert verdicts(lambda n, case: right(case)) == [Verdict.AGREE] * 8
+
+
+@pytest.mark.parametrize("failure", ["error", "timeout", "unsupported", "shape", "missing"])
+def test_examine_makes_a_failed_answer_one_verdict_on_the_call(failure: str):
+    """There is nothing to compare, so the message stands alone."""
+    (check,) = examine(Scripted(lambda n, case: Answer(failure=failure, message="because")), CASE)
+    assert (check.quantity, check.verdict, check.note) == ("call", failure, "because")
+    assert check.max_abs_error is None
+
+
+def test_ask_makes_an_exception_an_answer():
+    """Whatever a candidate raises, except Ctrl-C, is its verdict."""
+
+    def fail(n, case):
+        raise LookupError("no\nsuch thing")
+
+    answer = ask(Scripted(fail), CASE)
+    assert (answer.failure, answer.message) == ("error", "LookupError: no such thing")
+
+    def stop(n, case):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(Scripted(stop), CASE)
+
+
+def test_examine_adds_a_verdict_where_inputs_were_changed():
+    """Beside the verdicts on the numbers, which may well be right."""
+    checks = examine(Scripted(lambda n, case: replace(right(case), mutated="network.weights[1]")), CASE)
+    assert [check.verdict for check in checks] == [Verdict.AGREE] * 8 + [Verdict.MUTATED_INPUT]
+    assert checks[-1].note == "the call changed network.weights[1]"
+
+
+def test_examine_calls_again_only_when_asked():
+    """Two further calls, and none without `repeat`."""
+    candidate = Scripted(lambda n, case: right(case))
+    examine(candidate, CASE)
+    assert candidate.calls == 1
+    assert [check.verdict for check in examine(candidate, CASE, repeat=True)] == [Verdict.AGREE] * 8
+    assert candidate.calls == 4
+
+
+def test_examine_finds_a_state_that_is_kept():
+    """A gradient that is added to the one before is right once."""
+    kept = {}
+
+    def accumulate(n, case):
+        answer = right(case)
+        kept["sum"] = answer.weights[0] + kept.get("sum", 0.0)
+        return replace(answer, weights=(kept["sum"], answer.weights[1]))
+
+    checks = examine(Scripted(accumulate), CASE, repeat=True)
+    assert checks[-1].verdict == Verdict.NONDETERMINISTIC
+    assert checks[-1].note == "a second call with the same arguments gives another weights[0]"
+    assert {check.verdict for check in checks[:-1]} == {Verdict.AGREE}
+
+
+def test_examine_forgives_a_second_call_its_rounding():
+    """Another order of summation is no state: two right answers may be two bounds apart."""
+    step = Bounds(CASE).limit().weights[0]
+
+    def jitter(n, case):
+        answer = right(case)
+        return replace(answer, weights=(answer.weights[0] + (n % 2) * 0.5 * step, answer.weights[1]))
+
+    def shift(n, case):
+        answer = right(case)
+        return replace(answer, weights=(answer.weights[0] + (n == 3) * 3.0 * step, answer.weights[1]))
+
+    assert verdicts(jitter, repeat=True) == [Verdict.AGREE] * 8
+    assert verdicts(shift, repeat=True)[-1] == Verdict.NONDETERMINISTIC
+
+
+def test_examine_finds_a_second_call_that_fails_or_has_another_shape():
+    """Both are other numbers."""
+    assert verdicts(lambda n, case: right(case) if n == 1 else Answer(failure="error"), repeat=True)[-1] == (
+        Verdict.NONDETERMINISTIC
+    )
+
+    def grow(n, case):
+        answer = right(case)
+        return answer if n == 1 else replace(answer, loss=np.zeros(3))
+
+    assert verdicts(grow, repeat=True)[-1] == Verdict.NONDETERMINISTIC
+
+
+def test_examine_finds_an_answer_that_changes_afterwards():
+    """A buffer that is handed out twice: the later call writes into the earlier answer."""
+    buffer = np.zeros(CASE.weights[0].shape)
+
+    def lend(n, case):
+        answer = right(case)
+        buffer[:] = answer.weights[0]
+        return replace(answer, weights=(buffer, answer.weights[1]))
+
+    checks = examine(Scripted(lend), CASE, repeat=True)
+    assert checks[-1].verdict == Verdict.NONDETERMINISTIC
+    assert checks[-1].note == "a later call changed weights[0] of an earlier answer: return a copy"
+    assert {check.verdict for check in checks[:-1]} == {Verdict.AGREE}
+
+
+def test_reference_is_torch_or_exact_arithmetic():
+    """Both share one signature; without torch the message says what to do."""
+    assert reference_of("torch") is autograd.reference
+    assert reference_of("exact") is exact.reference
+    assert [check.verdict for check in examine(Scripted(lambda n, case: right(case)), CASE, truth="exact")] == (
+        [Verdict.AGREE] * 8
+    )
+    with pytest.raises(ValueError, match="the reference is torch or exact; got 'jax'"):
+        reference_of("jax")
+
+
+def test_reference_without_torch_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    """The extra to install, and the reference that does without."""
+    monkeypatch.delitem(sys.modules, "backproof.truth.autograd")
+    monkeypatch.delattr("backproof.truth.autograd")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ReferenceMissingError, match=r"install backproof\[torch\], or take --reference exact"):
+        reference_of("torch")
+
+
+def test_check_gradients_passes_and_fails_a_test():
+    """It returns the checks, or raises an AssertionError that says which quantities are wrong."""
+    assert {check.verdict for check in check_gradients("scratch", CASE)} == {Verdict.AGREE}
+
+    def doubled(network, x, y):
+        answer = right(CASE)
+        return answer.loss, [2.0 * weight for weight in answer.weights], answer.biases
+
+    with pytest.raises(GradientError, match="2 of 8 quantities are wrong") as caught:
+        check_gradients(doubled, CASE)
+    assert isinstance(caught.value, AssertionError)
+    first, *lines = str(caught.value).splitlines()
+    assert first.startswith(CASE.spec.id)
+    assert lines[0].startswith("  weight gradient of layer 2[")
+    assert "; got " in lines[0]
+    assert lines[0].endswith("8 of 8 entries exceed it")
+    with pytest.raises(CandidateError):
+        check_gradients("scrach", CASE)
+
+
+def test_told_is_a_line_for_people():
+    """With numbers where there are any, and the reason where there are none."""
+    assert told(whole_call(Verdict.ERROR, "ValueError: no")) == "  the call itself: error, ValueError: no"
+    loss = examine(Scripted(lambda n, case: replace(right(case), loss=np.asarray(7.0))), CASE)[0]
+    assert told(loss).startswith("  loss: disagree; got 7.0, wanted ")
+    assert ", exactly " in told(loss)

@@ -1,0 +1,275 @@
+"""The whole route for many cases: results, files, workers, interruption."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import backproof
+from backproof.candidates.contract import Answer, CandidateError, load
+from backproof.cases import SpecError
+from backproof.cases.domain import Domain
+from backproof.reports import ReportError
+from backproof.reports.columns import TABLES
+from backproof.route import check
+
+SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh", "relu"), losses=("mse", "linear"))
+FILES = {
+    "checks.csv", "checks.parquet", "discrepancies.csv", "discrepancies.parquet", "strata.csv", "strata.parquet",
+    "scaling.csv", "scaling.parquet", "columns.md", "environment.json", "verdict.json", "summary.md",
+}  # fmt: skip
+
+
+class Scripted:
+    """A candidate whose answer is a function of the case."""
+
+    name = "scripted"
+    domain = SMALL
+
+    def __init__(self, answer) -> None:
+        self.answer = answer
+
+
+def scratch(case) -> Answer:
+    """What scratch answers."""
+    return load("scratch")[0].answer(case)
+
+
+def test_check_agrees_with_scratch():
+    """The default: a Report with one verdict, counts and tables."""
+    report = check("scratch", SMALL, cases=40)
+    assert (report.verdict, report.exit_code) == ("agrees", 0)
+    assert report.tally.cases == 40
+    assert set(report.checks["verdict"]) <= {"agree", "undecided"}
+    assert report.discrepancies.empty or set(report.discrepancies["verdict"]) == {"undecided"}
+    assert set(report.strata["cases"][report.strata["stratum"] == "loss"]) <= set(range(40))
+    assert {row.verdict for row in report.scaling} == {"agree"}
+    assert report.directory is None
+    assert "AGREES" in str(report)
+
+
+def test_check_is_a_public_name():
+    """`from backproof import check`, with scratch and its domain as defaults."""
+    assert backproof.check is check
+    assert check(cases=3, keep=False).candidate == "scratch"
+
+
+def test_check_disagrees_with_what_is_wrong():
+    """Exit code 1, the rows set apart, and the smallest case named."""
+    report = check(Scripted(lambda case: replace(scratch(case), inputs=scratch(case).inputs + 1.0)), cases=20)
+    assert (report.verdict, report.exit_code) == ("disagrees", 1)
+    assert set(report.discrepancies["quantity"][report.discrepancies["verdict"] == "disagree"]) == {"input"}
+    assert report.tally.smallest[1] in set(report.discrepancies["case"])
+    assert report.to_json()["smallest_case"] == report.tally.smallest[1]
+
+
+def test_check_cannot_run_where_nothing_was_compared():
+    """An empty homework does not pass, whatever its verdict is called."""
+    for failure in ("error", "unsupported"):
+        report = check(Scripted(lambda case, failure=failure: Answer(failure=failure)), cases=5)
+        assert (report.verdict, report.exit_code) == ("cannot_run", 2)
+
+
+def test_check_disagrees_with_a_candidate_that_contradicts_itself():
+    """A wrong divisor shows in `scaling` even where no random case has that loss with `mean`."""
+
+    def bent(case):
+        answer = scratch(case)
+        wrong = case.spec.reduction == "mean" and case.spec.batch_size > 1 and case.spec.dtype == "float64"
+        return replace(answer, weights=tuple((2.0 if wrong else 1.0) * weight for weight in answer.weights))
+
+    report = check(Scripted(bent), replace(SMALL, dtypes=("float32",)), cases=4)
+    assert report.verdict == "agrees"
+    report = check(Scripted(bent), SMALL, cases=4)
+    assert report.contradictions
+    assert report.verdict == "disagrees"
+
+
+def test_check_takes_named_cases():
+    """In their order, without drawing anything, and without the scaling table."""
+    ids = ["3-2,tanh,mse,sum,n5,f64,normal,s1", "1-1,relu,linear,mean,n1,f32,ones,s2"]
+    report = check("scratch", ids=ids)
+    assert list(dict.fromkeys(report.checks["case"])) == ids
+    assert (report.tally.cases, report.cases, report.scaling) == (2, 2, ())
+    with pytest.raises(SpecError):
+        check("scratch", ids=["3-2,tanh"])
+
+
+def test_check_holds_to_exact_arithmetic():
+    """No torch in it: the same verdict from the other truth."""
+    report = check("scratch", SMALL, cases=5, truth="exact")
+    assert report.verdict == "agrees"
+    assert report.reference == "exact arithmetic"
+
+
+def test_check_repeats_itself_and_depends_on_the_seed():
+    """The same rows for the same seed."""
+    first, again, other = (check("scratch", SMALL, cases=30, seed=seed) for seed in (1, 1, 2))
+    assert first.checks.equals(again.checks)
+    assert set(first.checks["case"]).isdisjoint(other.checks["case"])
+
+
+def test_check_covers_more_when_asked_for_more():
+    """The first cases are the same: a longer run continues a shorter one."""
+    short, long = (check("scratch", SMALL, cases=cases) for cases in (20, 30))
+    assert list(dict.fromkeys(long.checks["case"]))[:20] == list(dict.fromkeys(short.checks["case"]))
+
+
+def test_report_has_every_file_and_they_agree_with_each_other(tmp_path: Path):
+    """CSV, Parquet, Markdown and JSON from the same tables."""
+    report = check("scratch", SMALL, cases=30, report=tmp_path / "report", command="backproof check")
+    assert {path.name for path in (tmp_path / "report").iterdir()} == FILES
+    assert report.directory == tmp_path / "report"
+    for name, entry in TABLES.items():
+        written = pd.read_csv(tmp_path / "report" / f"{name}.csv")
+        assert list(written.columns) == list(entry.names)
+        assert len(written) == len(report.frame(name)) == len(pd.read_parquet(tmp_path / "report" / f"{name}.parquet"))
+    assert "AGREES" in (tmp_path / "report" / "summary.md").read_text()
+    environment = (tmp_path / "report" / "environment.json").read_text()
+    assert '"command": "backproof check"' in environment
+    assert "activations=('tanh', 'relu')" in environment
+    assert str(tmp_path) not in (tmp_path / "report" / "verdict.json").read_text()
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Every file's bytes."""
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_reports_are_the_same_bytes_for_one_worker_and_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Shards are the unit of work, and their order is theirs."""
+    monkeypatch.setattr("backproof.route.CASES_PER_SHARD", 10)
+    for workers in (1, 2):
+        report = check("scratch", SMALL, cases=65, workers=workers, report=tmp_path / str(workers))
+        assert report.tally.cases == 65
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+def test_report_is_refused_before_anything_is_examined(tmp_path: Path):
+    """Nobody waits for a run whose result cannot be written."""
+    (tmp_path / "file").write_text("x")
+    calls = []
+    with pytest.raises(ReportError):
+        check(Scripted(calls.append), cases=5, report=tmp_path / "file")
+    assert not calls
+
+
+def test_nothing_is_kept_unless_asked():
+    """The counts are enough for the screen; a table that is not there is named."""
+    report = check("scratch", SMALL, cases=5, keep=False)
+    assert report.verdict == "agrees"
+    with pytest.raises(LookupError, match="no table 'checks' was kept; there are none"):
+        _ = report.checks
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cases": 0}, "cases must be at least 1; got 0"),
+        ({"workers": 0}, "workers must be at least 1; got 0"),
+        ({"truth": "jax"}, "the reference is torch or exact; got 'jax'"),
+    ],
+    ids=["cases", "workers", "truth"],
+)
+def test_check_says_what_it_cannot_do(options: dict[str, object], message: str):
+    """A number that makes no sense."""
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check("scratch", SMALL, **options)
+
+
+def test_check_takes_one_candidate_at_a_time(tmp_path: Path):
+    """A file with two: both are named."""
+    path = tmp_path / "two.py"
+    path.write_text(
+        textwrap.dedent("""
+            from backproof import Domain, candidate
+            @candidate(Domain())
+            def first(network, x, y): ...
+            @candidate(Domain())
+            def second(network, x, y): ...
+        """)
+    )
+    with pytest.raises(CandidateError, match=r"holds 2 candidates; name one: .*two.py:first, .*two.py:second"):
+        check(str(path))
+
+
+def test_progress_hears_of_every_case_once(monkeypatch: pytest.MonkeyPatch):
+    """Cases only grow, and the wrong ones are counted across shards."""
+    monkeypatch.setattr("backproof.route.CASES_PER_SHARD", 10)
+    told = []
+    wrong = Scripted(lambda case: replace(scratch(case), inputs=None, loss=scratch(case).loss + 1.0))
+    check(wrong, cases=25, keep=False, progress=lambda *done: told.append(done))
+    assert [cases for cases, _ in dict.fromkeys(told)] == list(range(1, 26))
+    assert told[-1] == (25, 25)
+
+
+def test_ctrl_c_keeps_what_is_done():
+    """The verdict is on what was examined, and says so; the signal's handler is put back."""
+    before = signal.getsignal(signal.SIGINT)
+    seen = Counter()
+
+    def answer(case):
+        seen["calls"] += 1
+        if seen["calls"] == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return scratch(case)
+
+    report = check(Scripted(answer), cases=500)
+    assert report.interrupted
+    assert 0 < report.tally.cases < 20
+    assert report.verdict == "agrees"
+    assert f"Stopped     after {report.tally.cases} of 500 networks" in str(report)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_ends_a_case_that_does_not_end():
+    """The first asks, the second insists."""
+
+    def answer(case):
+        if answer.calls == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("the second signal must end the case")
+        answer.calls += 1
+        return scratch(case)
+
+    answer.calls = 0
+    report = check(Scripted(answer), cases=500)
+    assert report.interrupted
+    assert report.tally.cases == 3  # the first case takes three calls
+
+
+def test_check_runs_outside_the_main_thread():
+    """Where signals are not ours to handle."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(check("scratch", SMALL, cases=3, keep=False)))
+    thread.start()
+    thread.join()
+    assert found[0].verdict == "agrees"
+
+
+def test_a_worker_that_dies_is_said(tmp_path: Path):
+    """A candidate that ends its process: no traceback of a pool, but what to do."""
+    path = tmp_path / "deadly.py"
+    path.write_text("import os\ndef loss_and_gradients(network, x, y):\n    os._exit(3)\n")
+    code = textwrap.dedent(f"""
+        from backproof import check
+        from backproof.candidates import CandidateError
+        if __name__ == "__main__":
+            try:
+                check({str(path)!r}, cases=251, workers=2)
+            except CandidateError as error:
+                print(error)
+    """)
+    (tmp_path / "main.py").write_text(code)
+    done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("a worker process died in the middle of a shard")
+    assert "--workers 1" in done.stdout

@@ -1,0 +1,137 @@
+"""A candidate held against itself: what `mean` divides by, and what a repeated or reordered batch gives."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backproof.candidates.contract import Answer, load
+from backproof.cases.catalogue import LOSSES
+from backproof.cases.domain import Domain
+from backproof.scaling import Scaling, scaling
+
+(SCRATCH,) = load("scratch")
+NARROW = Domain(depth=(1, 2), width=(2, 5), batch_size=(2, 20), activations="sigmoid", losses="mse")
+
+
+class Wrong:
+    """scratch with its answer bent by a function of (answer, case)."""
+
+    name = "wrong"
+    domain = NARROW
+
+    def __init__(self, bend) -> None:
+        self.bend = bend
+
+    def answer(self, case):
+        return self.bend(SCRATCH.answer(case), case)
+
+
+def rows(candidate, domain: Domain = NARROW) -> dict[str, Scaling]:
+    """The rows for one loss, by what is compared."""
+    return {row.compared: row for row in scaling(candidate, domain, seed=0)}
+
+
+def scaled(answer: Answer, factor: float) -> Answer:
+    """An answer whose gradients are multiplied."""
+    return replace(answer, weights=tuple(factor * weight for weight in answer.weights))
+
+
+def test_scaling_shows_every_loss_divided_as_defined():
+    """N for one loss per sample, N*O for elementwise ones, the weights of the counted targets for class indices."""
+    found = list(scaling(SCRATCH, Domain(), seed=0))
+    assert {row.verdict for row in found} <= {"agree", "undecided"}
+    assert {row.loss.partition("=")[0] for row in found} == set(LOSSES)
+    divisors = {row.loss: row.divisor for row in found if row.compared == "sum / mean"}
+    assert divisors["mse"] == "N*O"
+    assert divisors["half_squared_error"] == "N"
+    assert divisors["multi_margin"] == "N"
+    assert divisors["cross_entropy"] == divisors["nll"] == "targets not ignored"
+    assert divisors["nll=weighted"] == "class weights of the targets not ignored"
+    assert divisors["cross_entropy=probabilities"] == "N"
+    assert {row.divisor for row in found if row.compared == "sum / batchmean"} == {"N"}
+
+
+def test_scaling_tells_n_from_o():
+    """N and O differ and are above 1, so that N, O and N*O are three numbers."""
+    row = rows(SCRATCH)["sum / mean"]
+    assert 1 < row.outputs != row.batch_size > 1
+    assert row.expected == row.batch_size * row.outputs
+    assert rows(SCRATCH)["sum / batchmean"].expected == row.batch_size
+    assert rows(SCRATCH)["stated twice / once"].expected == 2.0
+    assert rows(SCRATCH)["reversed / as given"].expected == 1.0
+
+
+@pytest.mark.parametrize(
+    ("bend", "broken"),
+    [
+        (
+            lambda answer, case: scaled(answer, case.spec.outputs if case.spec.reduction == "mean" else 1.0),
+            {"sum / mean"},
+        ),
+        (
+            lambda answer, case: scaled(answer, 1.0 / case.spec.batch_size if case.spec.reduction == "sum" else 1.0),
+            {"sum / mean", "sum / batchmean", "stated twice / once"},
+        ),
+        (
+            lambda answer, case: replace(
+                answer, biases=tuple(b + case.x[0, 0] for b in answer.biases if b is not None)
+            ),
+            {"reversed / as given", "sum / mean", "sum / batchmean", "stated twice / once"},
+        ),
+    ],
+    ids=["mean divided by N alone", "sum divided by N", "first sample counts more"],
+)
+def test_scaling_finds_a_candidate_that_contradicts_itself(bend, broken: set[str]):
+    """Each mistake breaks the relations that it must, and no other."""
+    found = rows(Wrong(bend), replace(NARROW, biases="always"))
+    assert {name for name, row in found.items() if row.fails} == broken
+    assert {row.verdict for row in found.values() if not row.fails} <= {"agree"}
+
+
+def test_scaling_shows_the_observed_ratio():
+    """What was expected, and what came."""
+    wrong = Wrong(lambda answer, case: scaled(answer, 3.0 if case.spec.reduction == "mean" else 1.0))
+    row = rows(wrong)["sum / mean"]
+    assert row.verdict == "disagree"
+    # Rounded to an integer: a ratio of two sums carries their rounding.
+    assert round(row.gradient_ratio) == round(row.expected / 3.0)
+    assert round(row.loss_ratio) == row.expected
+
+
+def test_scaling_asks_for_nothing_outside_the_domain():
+    """One reduction has nothing to be compared with, and a batch that may not double is not doubled."""
+    assert set(rows(SCRATCH, replace(NARROW, reductions="mean"))) == {"reversed / as given"}
+    assert rows(SCRATCH, replace(NARROW, reductions="none")) == {}
+    fixed = rows(SCRATCH, replace(NARROW, batch_size=7))
+    assert "stated twice / once" not in fixed
+    assert {row.batch_size for row in fixed.values()} == {7}
+
+
+def test_scaling_reports_a_failed_answer_and_a_wrong_shape():
+    """As what they are; an unsupported network is no failure."""
+    for failure, fails in (("error", True), ("unsupported", False)):
+        found = rows(Wrong(lambda answer, case, failure=failure: Answer(failure=failure)))
+        assert {row.verdict for row in found.values()} == {failure}
+        assert all(row.fails is fails for row in found.values())
+        assert all(row.gradient_ratio is None for row in found.values())
+    shapes = rows(Wrong(lambda answer, case: replace(answer, weights=tuple(w.T[:1] for w in answer.weights))))
+    assert {row.verdict for row in shapes.values()} == {"shape"}
+
+
+def test_scaling_does_not_need_what_is_not_offered():
+    """No loss, no bias gradients: the weight gradients alone are held to it."""
+    bare = Wrong(lambda answer, case: Answer(weights=answer.weights, biases=(None,) * case.spec.depth))
+    found = rows(bare)
+    assert {row.verdict for row in found.values()} == {"agree"}
+    assert {row.loss_ratio for row in found.values()} == {None}
+
+
+def test_scaling_takes_an_infinite_loss_as_it_is():
+    """inf / inf is no contradiction."""
+
+    def infinite(answer, case):
+        return replace(answer, loss=np.asarray(np.inf))
+
+    found = rows(Wrong(infinite))
+    assert all(row.verdict == "agree" for name, row in found.items())

@@ -1,0 +1,189 @@
+"""What a person reads: every kind of result has its line, and nothing passes for agreement that is none."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from backproof.cases import NetworkSpec
+from backproof.cases.domain import Domain
+from backproof.outcome import Report
+from backproof.scaling import Scaling
+from backproof.screen import plain, show
+from backproof.tally import Tally
+from backproof.verdicts import Check, Verdict, whole_call
+
+SPEC = NetworkSpec.parse("1-2,relu,mse,sum,n1,f64,normal,s1")
+AGREE = Check("weight", 1, "output", (2, 1), 2, 2, Verdict.AGREE, 0, 0.0, 1.0, 0.25, (1, 0), 1.0, 1.0, None, "")
+WRONG = AGREE._replace(
+    verdict=Verdict.DISAGREE, max_abs_error=2.0, bound=0.5, error_over_bound=4.0, candidate_value=3.0, exact_value=1.5
+)
+LOSS = AGREE._replace(quantity="loss", layer=None, position="", worst_index=())
+ROW = Scaling("mse", "id", 7, 9, "sum / mean", 63.0, "N*O", 63.0, 63.0, "agree")
+
+
+def report(*cases: tuple[Check, ...], **fields) -> Report:
+    """A report on as many cases as there are tuples of checks."""
+    tally = Tally()
+    for checks in cases:
+        tally.add(SPEC, checks, strict_kinks=fields.get("strict_kinks", False))
+    settings = {
+        "candidate": "my_net.py:f",
+        "truth": "torch",
+        "domain": Domain(activations="relu", losses="mse"),
+        "seed": 3,
+        "cases": len(cases),
+        "strict_kinks": False,
+        "scaling": (),
+        "interrupted": False,
+    }
+    return Report(tally=tally.settle(), **(settings | fields))
+
+
+def lines(found: Report) -> list[str]:
+    """The screen, line by line."""
+    return plain(found).splitlines()
+
+
+def test_first_line_says_who_against_what_on_how_many():
+    """Candidate, reference with its version, networks and seed; or the case that was named."""
+    first = lines(report((AGREE,), (AGREE,)))[0]
+    assert first.startswith("my_net.py:f   against PyTorch 2.")
+    assert first.endswith("   2 random networks, seed 3")
+    assert lines(report((AGREE,)))[0].endswith("   1 random network, seed 3")
+    assert lines(report((AGREE,), ids=(SPEC.id,)))[0].endswith(f"   case {SPEC.id}")
+    assert "against exact arithmetic" in lines(report((AGREE,), truth="exact"))[0]
+
+
+def test_agreement_fits_on_a_screen():
+    """What was compared, what was covered, how close it was, what mean divides by."""
+    text = lines(report((LOSS, AGREE, AGREE), scaling=(ROW,)))
+    assert text[1] == "AGREES: none of 3 compared quantities is further off than rounding explains"
+    assert "Compared    1 loss, 2 weight gradients" in text
+    assert f"Closest     0.25 of the bound at worst, loss in {SPEC.id}" in text
+    assert "mean        divides by N*O (mse)" in text
+    assert len(text) < 24
+
+
+def test_coverage_names_what_was_not_met():
+    """Strata of the domain that no case fell into."""
+    (line,) = [line for line in lines(report((AGREE,))) if line.startswith("Covered")]
+    assert line.startswith("Covered     1 activation, 1 loss; 2 strata; 8 not met (relu/float32, ")
+    assert line.endswith(", ...): --cases more")
+    whole = replace(
+        report((AGREE,)), domain=Domain(activations="relu", losses="mse", reductions="sum", dtypes="float64")
+    )
+    assert "Covered     1 activation, 1 loss; 2 strata, none left out" in lines(whole)
+
+
+def test_disagreement_shows_where_and_numbers():
+    """The first failure on the way back, the numbers of the smallest case, and the command that repeats it."""
+    text = lines(report((LOSS, WRONG, AGREE), (LOSS, AGREE)))
+    assert text[1] == "WRONG GRADIENTS in 1 of 2; right in all of them: losses"
+    assert "Where       first wrong on the way back: the weight of the output layer (1)" in text
+    assert "What        weight gradient of layer 1[1, 0]: disagree" in text
+    assert "Yours       3.0" in text
+    (right,) = [line for line in text if line.startswith("Right")]
+    assert right.startswith("Right       1.0 says PyTorch 2.")
+    assert right.endswith(", 1.5 exact arithmetic")
+    assert "Off by      2 at most; rounding explains 0.5" in text
+    assert f"Again       backproof check my_net.py:f --case {SPEC.id}" in text
+
+
+def test_a_wrong_loss_is_not_called_a_wrong_gradient():
+    """The loss itself differs."""
+    text = lines(report((LOSS._replace(verdict=Verdict.DISAGREE), AGREE)))
+    assert text[1] == "WRONG in 1 of 1; right in all of them: weight gradients"
+
+
+def test_a_failure_without_numbers_shows_its_message():
+    """An exception, or a shape."""
+    text = lines(report((whole_call(Verdict.ERROR, "ValueError: no (my_net.py:3)"),), (AGREE,)))
+    assert "What        the call itself: error, ValueError: no (my_net.py:3)" in text
+    assert not any(line.startswith("Yours") for line in text)
+    assert "Where       first wrong on the way back: the call (1)" in text
+
+
+@pytest.mark.parametrize(
+    ("cases", "why"),
+    [
+        ((), "no network was examined"),
+        (((AGREE._replace(verdict=Verdict.UNDECIDED, note="depth"),),), "the bound could decide nothing"),
+        (((whole_call(Verdict.UNSUPPORTED, "later"),),), "it supports none of these networks"),
+        (((whole_call(Verdict.ERROR, "no"),),), "no answer could be compared"),
+    ],
+    ids=["nothing", "undecided", "unsupported", "error"],
+)
+def test_cannot_run_says_why(cases: tuple[tuple[Check, ...], ...], why: str):
+    """Nothing compared is no agreement."""
+    assert lines(report(*cases))[1] == f"CANNOT RUN: {why}"
+
+
+def test_contradiction_is_shown_with_its_numbers():
+    """Where every case agrees and the scaling does not."""
+    wrong = ROW._replace(gradient_ratio=9.0, verdict="disagree")
+    text = lines(report((AGREE,), scaling=(ROW, wrong)))
+    assert text[1] == "WRONG SCALE: every network agrees, but the candidate contradicts itself"
+    assert "Scale       mse: sum / mean must be 63 (N*O), the gradients' ratio is 9: disagree" in text
+
+
+def test_what_is_neither_agreement_nor_failure_is_said():
+    """Undecided with reasons, kinks, PyTorch's deviations, lossy forms, not offered, unsupported."""
+    undecided = AGREE._replace(verdict=Verdict.UNDECIDED, note="depth")
+    checks = (
+        AGREE,
+        undecided,
+        AGREE._replace(note="lossy form"),
+        AGREE._replace(verdict=Verdict.KINK, note="another subgradient"),
+        AGREE._replace(verdict=Verdict.REFERENCE_WRONG, note="hardsigmoid"),
+        AGREE._replace(quantity="input", verdict=Verdict.NOT_OFFERED, error_over_bound=None),
+    )
+    text = lines(report(checks, (whole_call(Verdict.UNSUPPORTED, "gelu"),)))
+    assert "Undecided   1 quantity, on which the bound says nothing: no agreement, no blame" in text
+    assert any(line.startswith("            1 depth: rounding errors may have grown") for line in text)
+    assert "Noted       lossy form (1 quantity)" in text
+    assert "Kinks       another subgradient (1 quantity)" in text
+    assert "PyTorch     is wrong here, exact arithmetic agrees with the candidate: hardsigmoid (1 quantity)" in text
+    assert "Not offered input gradients: optional, and not returned" in text
+    assert "Unsupported 1 network, by its own account" in text
+    assert Counter(line.split()[0] for line in text if line)["AGREES:"] == 1
+
+
+def test_strict_kinks_are_called_what_they_are():
+    """A kink that was asked to fail."""
+    text = lines(report((AGREE._replace(verdict=Verdict.KINK, note="k"),), strict_kinks=True))
+    assert text[1].startswith("OTHER SUBGRADIENTS in 1 of 1")
+
+
+def test_a_named_case_is_shown_quantity_by_quantity():
+    """From the rows of `checks`."""
+    from backproof.route import check
+
+    text = lines(check("scratch", ids=["3-2,tanh,mse,sum,n5,f64,normal,s1"]))
+    assert [line.split("  ")[0] for line in text[3:]] == [
+        "loss", "delta of layer 1", "bias of layer 1", "weight of layer 1", "input",
+    ]  # fmt: skip
+    assert all("agree      error / bound 0" in line for line in text[3:])
+
+
+def test_colours_only_where_the_terminal_has_them():
+    """A pipe gets plain text, in one line each however long."""
+    console = Console(record=True, width=40, force_terminal=True, color_system="standard", legacy_windows=False)
+    with console.capture() as capture:
+        show(report((AGREE,)), console)
+    assert "\x1b[1;32mAGREES" in capture.get()
+    piped = Console(width=40, force_terminal=False)
+    with piped.capture() as capture:
+        show(report((AGREE,)), piped)
+    assert "\x1b" not in capture.get()
+    assert [line.rstrip() for line in capture.get().splitlines()] == lines(report((AGREE,)))
+
+
+def test_names_of_candidates_are_no_markup():
+    """A hostile name is shown as it is."""
+    hostile = "[red]my_net.py:f[/red]"
+    console = Console(width=200, force_terminal=False)
+    with console.capture() as capture:
+        show(replace(report((AGREE,)), candidate=hostile), console)
+    assert capture.get().startswith(hostile)
