@@ -1,0 +1,289 @@
+"""The command line: exit codes, messages, and what goes to which stream."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from backproof.cli import app
+
+RIGHT = textwrap.dedent("""
+    import numpy as np
+    from backproof import Domain, candidate
+
+    print("noise from the import")
+
+    @candidate(Domain(activations="sigmoid", losses="half_squared_error", reductions="sum", dtypes="float64"))
+    def loss_and_gradients(network, x, y):
+        print("noise from a call")
+        activations = [x]
+        for weight, bias in zip(network.weights, network.biases):
+            z = activations[-1] @ weight.T + (0.0 if bias is None else bias)
+            activations.append(1.0 / (1.0 + np.exp(-z)))
+        error = activations[-1] - y
+        delta = SLOPE
+        weights, biases = [], []
+        for l in reversed(range(len(network.weights))):
+            weights.insert(0, delta.T @ activations[l])
+            biases.insert(0, delta.sum(axis=0))
+            if l:
+                delta = (delta @ network.weights[l]) * activations[l] * (1.0 - activations[l])
+        return 0.5 * np.sum(error**2), weights, biases
+""")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder to stand in, with a right and a wrong network; what they leave in sys.path and sys.modules goes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    (tmp_path / "right.py").write_text(RIGHT.replace("SLOPE", "error * activations[-1] * (1.0 - activations[-1])"))
+    (tmp_path / "wrong.py").write_text(RIGHT.replace("SLOPE", "error * (1.0 - error)"))
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("backproof_candidate_"):
+            del sys.modules[name]
+
+
+def run(*arguments: str) -> Result:
+    """`backproof check ARGUMENTS` in this process."""
+    return CliRunner().invoke(app, ["check", *arguments], env={"COLUMNS": "200"})
+
+
+def test_check_agrees(folder: Path):
+    """Exit code 0 and the verdict on stdout, where a candidate's own printing does not get in its way."""
+    done = run("right.py", "--cases", "10")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0].startswith("right.py:loss_and_gradients   against PyTorch 2.")
+    assert done.stdout.splitlines()[0].endswith("10 random networks, seed 0")
+    assert "AGREES" in done.stdout
+    assert "noise" not in done.stdout
+    assert "noise from the import" in done.stderr
+
+
+def test_check_disagrees(folder: Path):
+    """Exit code 1, and a command that repeats the smallest case with the same verdict."""
+    done = run("wrong.py", "--cases", "10")
+    assert done.exit_code == 1
+    assert "WRONG GRADIENTS in 10 of 10; right in all of them: losses" in done.stdout
+    (again,) = re.findall(r"Again +backproof check (.*)", done.stdout)
+    repeated = run(*again.split())
+    assert repeated.exit_code == 1
+    assert repeated.stdout.count("disagree") >= 1
+
+
+def test_check_takes_scratch_and_the_default_domain_by_default():
+    """`backproof check` alone is the main job."""
+    done = run("--cases", "5")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("scratch   against PyTorch")
+
+
+def test_json_is_one_object_and_nothing_else(folder: Path):
+    """The keys that are promised; equations that nobody tested say so."""
+    done = run("wrong.py", "--cases", "5", "--json", "--seed", "4")
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)
+    assert list(found) == [
+        "schema", "candidate", "verdict", "cases", "seed", "torch", "verdicts", "equations", "diagnoses", "conventions",
+        "smallest_case", "report",
+    ]  # fmt: skip
+    assert (found["schema"], found["verdict"], found["cases"], found["seed"]) == (1, "disagrees", 5, 4)
+    assert set(found["equations"].values()) == {"not_tested"}
+    assert list(found["equations"]) == ["BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss"]
+    assert found["verdicts"]["disagree"] > 0
+    assert found["smallest_case"]
+    assert (found["diagnoses"], found["conventions"], found["report"]) == ([], None, None)
+
+
+def test_json_also_says_that_it_cannot_run(folder: Path):
+    """Still one object, and the message on stderr."""
+    done = run("nowhere.py", "--json")
+    assert done.exit_code == 2
+    assert json.loads(done.stdout) == {
+        "schema": 1, "candidate": "nowhere.py", "verdict": "cannot_run", "message": "no file nowhere.py.",
+    }  # fmt: skip
+    assert done.stderr == "backproof: no file nowhere.py.\n"
+
+
+def test_report_is_written_where_it_says(folder: Path):
+    """The tables, and the line that names them; a second run replaces them byte for byte."""
+    done = run("right.py", "--cases", "5", "--report", "out")
+    assert done.exit_code == 0
+    assert "Tables      out: summary.md, checks, discrepancies, strata and scaling (csv, parquet)" in done.stdout
+    first = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert {"checks.csv", "checks.parquet", "summary.md", "environment.json"} <= set(first)
+    assert run("right.py", "--cases", "5", "--report", "out").exit_code == 0
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == first
+    assert sorted(path.name for path in Path().iterdir() if path.name.startswith(".")) == []
+
+
+def test_named_cases_are_shown_one_by_one():
+    """--case may be repeated."""
+    ids = ("3-2,tanh,mse,sum,n5,f64,normal,s1", "2-2,relu,l1,none,n1,f32,ones,s2")
+    done = run("--case", ids[0], "--case", ids[1])
+    assert done.exit_code == 0
+    assert f"case {ids[0]}, {ids[1]}" in done.stdout
+    assert done.stdout.count("weight of layer 1") == 2
+
+
+def test_narrowing_options_reach_the_cases(folder: Path):
+    """Names, ranges, fillings: every network drawn is inside."""
+    done = run(
+        "--cases", "12", "--report", "out", "--activations", "leaky_relu=0.2,tanh", "--losses", "mse",
+        "--reductions", "mean", "--dtypes", "float32", "--values", "integers", "--depth", "2-3", "--width", "4",
+        "--batch-size", "7", "--output-activations", "identity", "--penalties", "0.01+0.1+N",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    import pandas as pd
+
+    rows = pd.read_csv("out/checks.csv")
+    assert set(rows["depth"]) == {2, 3}
+    assert set(rows["widths"]) == {"4-4-4", "4-4-4-4"}
+    assert set(rows["batch_size"]) == {7}
+    assert (set(rows["loss"]), set(rows["reduction"]), set(rows["dtype"])) == ({"mse"}, {"mean"}, {"float32"})
+    assert set(rows["values"]) == {"integers"}
+    assert {name for names in rows["activations"] for name in names.split("-")} == {
+        "leaky_relu=0.2",
+        "tanh",
+        "identity",
+    }
+    assert rows["case"].str.endswith("penalty=0.01+0.1+N").all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("scrach",), "no candidate 'scrach'. Did you mean 'scratch'?"),
+        (("nowhere.py",), "no file nowhere.py."),
+        (("right.py:backward",), "right.py has no 'backward'."),
+        (("no_such_module:f",), "importing module 'no_such_module' failed with ModuleNotFoundError"),
+        (("--activations", "sigmoidd"), "activations: 'sigmoidd' is not a known activation. Did you mean 'sigmoid'?"),
+        (("--losses", ","), "losses must name at least one loss; got none"),
+        (("right.py", "--losses", "mse"), "the candidate supports losses half_squared_error; mse was asked for"),
+        (("--case", "3-2,tanh"), "case id '3-2,tanh'"),
+        (("--report", "right.py"), "right.py exists and is no report of ours: it stays as it is."),
+        (("--report", "right.py/out"), "cannot write a report at right.py/out: "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_run_is_one_paragraph(folder: Path, arguments: tuple[str, ...], message: str):
+    """Exit code 2, on stderr, and no traceback."""
+    done = run(*arguments)
+    assert done.exit_code == 2
+    said = done.stderr.replace("noise from the import\n", "")
+    assert said.startswith(f"backproof: {message}")
+    assert said.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--depth", "deep"), "a number or a range is wanted, like 4 or 1-30; got 'deep'"),
+        (("--reference", "jax"), "the reference is torch or exact; got 'jax'"),
+        (("--cases", "0"), "Invalid value for '--cases'"),
+        (("--workers", "0"), "Invalid value for '--workers'"),
+        (("--no-such-option",), "No such option"),
+    ],
+    ids=["depth", "reference", "cases", "workers", "unknown"],
+)
+def test_a_wrong_option_is_said_in_the_way_of_the_shell(arguments: tuple[str, ...], message: str):
+    """Exit code 2 and the usage."""
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_several_candidates_of_a_file_are_all_checked(folder: Path):
+    """One screen each, and the worst exit code; one object or one directory cannot hold two."""
+    two = RIGHT.replace("SLOPE", "error * activations[-1] * (1.0 - activations[-1])").replace(
+        "loss_and_gradients", "one"
+    )
+    two += RIGHT.replace("SLOPE", "error").replace("loss_and_gradients", "two")
+    (folder / "two.py").write_text(two)
+    done = run("two.py", "--cases", "3")
+    assert done.exit_code == 1
+    assert re.findall(r"^(two.py:\w+) +against", done.stdout, re.MULTILINE) == ["two.py:one", "two.py:two"]
+    assert run("two.py:one", "--cases", "3").exit_code == 0
+    refused = run("two.py", "--json")
+    assert refused.exit_code == 2
+    assert "two.py holds 2 candidates, and --json and --report take one: two.py:one, two.py:two" in refused.stderr
+
+
+def test_strict_kinks_fail(folder: Path):
+    """relu's slope of 1 at exactly 0 is a kink, and a failure only when asked."""
+    (folder / "kinky.py").write_text(
+        textwrap.dedent("""
+            import numpy as np
+            def loss_and_gradients(network, x, y):
+                z = x @ network.weights[0].T + (0.0 if network.biases[0] is None else network.biases[0])
+                delta = (np.maximum(z, 0.0) - y) * (z >= 0.0)
+                return 0.5 * np.sum((np.maximum(z, 0.0) - y) ** 2), [delta.T @ x], [delta.sum(axis=0)]
+        """)
+    )
+    case = ("--case", "2-3,relu,half_squared_error,sum,n16,f64,integers,s1")
+    done = run("kinky.py", *case)
+    assert done.exit_code == 0
+    assert "kink " in done.stdout
+    done = run("kinky.py", *case, "--strict-kinks")
+    assert done.exit_code == 1
+    assert "OTHER SUBGRADIENTS in 1 of 1" in done.stdout
+
+
+def test_exact_reference_and_torch_as_a_candidate():
+    """Other truths and other defendants."""
+    done = run("--reference", "exact", "--cases", "3")
+    assert done.exit_code == 0
+    assert "against exact arithmetic" in done.stdout
+    assert run("torch", "--cases", "3").exit_code == 0
+
+
+def test_help_and_version():
+    """Both end well."""
+    assert "--strict-kinks" in run("--help").stdout
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert re.match(r"backproof \d+\.\d+\.\d+, PyTorch 2\.", done.stdout)
+    bare = CliRunner().invoke(app, [])
+    assert "check" in bare.output
+
+
+def installed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -c 'main()'` in a process of its own, as the console script does it."""
+    return subprocess.run(
+        [sys.executable, "-c", "from backproof.cli import main; main()", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_a_pipe_gets_plain_text_and_no_progress():
+    """No escape codes on either stream, with and without NO_COLOR."""
+    done = installed("check", "--cases", "3", NO_COLOR="1")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def test_without_torch_the_message_says_what_to_do(tmp_path: Path):
+    """A torch that cannot be imported; the exact reference does without it."""
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')\n")
+    done = installed("check", "--cases", "2", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == (
+        "backproof: PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact, "
+        "which needs neither PyTorch nor a recording\n"
+    )
+    done = installed("check", "--cases", "2", "--reference", "exact", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
