@@ -62,7 +62,7 @@ class Given(Bounds):
         )
 
     def tightest(self, pair, level, *, dtype, against="reference"):
-        return np.full_like(pair.reference, self.levels[level])
+        return np.full_like(pair.reference, self.levels.get(level, self.levels["textbook"]))
 
 
 def test_verdict_is_one_of_a_closed_set():

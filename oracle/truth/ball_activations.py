@@ -9,9 +9,9 @@ decimal 1/100. A constant of the definition (selu's alpha, gelu's 0.044715, hard
 PyTorch's documentation prints. A candidate that rounds one of them to its dtype is off by one roundoff of it, which
 is the rounding bound's business.
 
-softplus is linear beyond its `threshold` in PyTorch's documentation "for numerical stability": the truth there is the
-set between both formulas, in value and in slope, so that neither a candidate with the threshold nor one without it is
-wrong.
+softplus is linear beyond its `threshold` in PyTorch's documentation "for numerical stability": where it is so
+large that this is all it does, the truth beyond is the set between both formulas, in value and in slope, so that
+neither a candidate with the threshold nor one without it is wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,7 @@ from flint import arb
 
 from backproof.truth.ball_ties import TORCH_TIES, Pair, Ties, constant, line, piecewise
 from backproof.truth.balls import ONE, ZERO, ball, log_one_plus_exp, logistic, softmax, sums_of_others, total
+from backproof.truth.curves import is_numerical
 
 Options = Mapping[str, Any]
 Function = Callable[[arb], Pair]
@@ -77,14 +78,21 @@ def _softsign(options: Options, ties: Ties) -> Function:
 
 
 def _softplus(options: Options, ties: Ties) -> Function:
-    """log(1 + exp(beta z))/beta; s(beta z). Where beta z > threshold: the set that also holds z and 1."""
+    """log(1 + exp(beta z))/beta; s(beta z). Where beta z > threshold: z and 1, or the set that holds both pairs.
+
+    The set is the truth where the threshold is numerical, so large that float32 sees no jump there (`is_numerical`);
+    a smaller one changes the function that anyone sees, and is part of its definition.
+    """
     beta, threshold = ball(options["beta"]), ball(options["threshold"])
+    numerical = is_numerical(float(options["threshold"]))
 
     def evaluate(z: arb) -> Pair:
         scaled = beta * z
         value, slope = log_one_plus_exp(scaled) / beta, logistic(scaled)[0]
         if scaled <= threshold:
             return value, slope
+        if scaled > threshold and not numerical:
+            return z, ONE
         return ties.set_of(value, z), ties.set_of(slope, ONE)
 
     return evaluate

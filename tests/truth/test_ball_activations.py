@@ -32,6 +32,9 @@ def exp(z: arb) -> arb:
     return z.exp()
 
 
+NUMERICAL = 16.7
+"""From this threshold on, log(2^24), softplus' jump is below float32's roundoff."""
+
 # phi as a textbook prints it, without a thought for cancellation.
 PLAIN: Mapping[str, Callable[[arb, Mapping[str, Any]], arb]] = {
     "identity": lambda z, o: z,
@@ -39,7 +42,11 @@ PLAIN: Mapping[str, Callable[[arb, Mapping[str, Any]], arb]] = {
     "tanh": lambda z, o: (exp(z) - exp(-z)) / (exp(z) + exp(-z)),
     "relu": lambda z, o: z.max(arb(0)),
     "leaky_relu": lambda z, o: z.max(arb(0)) + ball(o["negative_slope"]) * z.min(arb(0)),
-    "softplus": lambda z, o: (1 + exp(o["beta"] * z)).log() / o["beta"],
+    "softplus": lambda z, o: (
+        z
+        if o["beta"] * z > o["threshold"] and o["threshold"] < NUMERICAL
+        else (1 + exp(o["beta"] * z)).log() / o["beta"]
+    ),
     "elu": lambda z, o: z.max(arb(0)) + o["alpha"] * (exp(z.min(arb(0))) - 1),
     "selu": lambda z, o: (
         arb("1.0507009873554804934193349852946")
@@ -115,8 +122,10 @@ def test_values_and_slopes_are_sharp_where_float64_sees_them(formula: Formula) -
             assert np.all(found.reach <= np.maximum(2.0**-53 * np.abs(found.middle), 5e-324)), point
 
 
-@pytest.mark.parametrize("formula", variants("softplus"), ids=lambda formula: formula.id)
-def test_softplus_beyond_its_threshold_is_a_set_of_both_formulas(formula: Formula) -> None:
+@pytest.mark.parametrize(
+    "formula", [f for f in variants("softplus") if f.options["threshold"] >= NUMERICAL], ids=lambda formula: formula.id
+)
+def test_softplus_beyond_a_numerical_threshold_is_a_set_of_both_formulas(formula: Formula) -> None:
     """The smooth function and the identity are both true there, in value and in slope; up to the threshold one only."""
     beta, threshold = formula.options["beta"], formula.options["threshold"]
     ties = Ties("torch")
@@ -134,6 +143,22 @@ def test_softplus_beyond_its_threshold_is_a_set_of_both_formulas(formula: Formul
         assert slope.contains(PLAIN["sigmoid"](beta * z * 2, {}))
         assert slope.contains(1)
         assert value.rad() < smooth - z * 2
+
+
+@pytest.mark.parametrize(
+    "formula", [f for f in variants("softplus") if f.options["threshold"] < NUMERICAL], ids=lambda formula: formula.id
+)
+def test_softplus_beyond_a_small_threshold_is_the_identity(formula: Formula) -> None:
+    """A threshold whose jump float32 sees is part of the definition: one truth on either side of it."""
+    ties = Ties("torch")
+    with ctx.workprec(PRECISION):
+        function = ELEMENTWISE["softplus"](formula.options, ties)
+        z = ball(formula.options["threshold"] / formula.options["beta"])
+        value, slope = function(z * 2)
+        assert (value - z * 2).is_zero()
+        assert (slope - 1).is_zero()
+        assert function(z)[0] > z
+    assert ties.sets == 0
 
 
 def test_parameters_are_the_float64_numbers_of_the_spec() -> None:
