@@ -50,6 +50,11 @@ class Kink:
     value_jump: float = 0.0
     radius_units: float = 0.0
 
+    def doubt(self, z: Array, e_z: Array, unit: float) -> Array:
+        """How far z - position may be off: e_z + u radius_units, but 0 at an exact tie, which every form sees so."""
+        tie = (z == self.position) & (e_z == 0.0)
+        return np.where(tie, 0.0, e_z + unit * self.radius_units)
+
 
 @dataclass(frozen=True)
 class Curve:

@@ -177,6 +177,13 @@ def test_kink_radius_is_zero_where_the_position_is_exact() -> None:
     assert abs(float(np.float32(0.7)) - 0.7) <= 2.0**-24 * high.radius_units
 
 
+def test_kink_is_in_doubt_within_its_radius_and_not_at_an_exact_tie() -> None:
+    """hardsigmoid's kink at 3 is a tie at 3 exactly, and in doubt just beside it or where z itself is."""
+    [_, kink] = CURVES["hardsigmoid"].kinks({})
+    z, e_z = np.array([3.0, 3.0, 3.0 + 4.0 * UNIT]), np.array([0.0, UNIT, 0.0])
+    assert (kink.doubt(z, e_z, UNIT) > np.abs(z - kink.position)).tolist() == [False, True, True]
+
+
 @given(z=st.floats(-50, 120), beta=st.sampled_from((0.5, 1.0, 2.0, 3.0)), threshold=st.sampled_from((4.0, 20.0, 30.0)))
 def test_softplus_set_holds_both_branches_beyond_a_numerical_threshold(z: float, beta: float, threshold: float) -> None:
     """Smooth form and identity differ by no more than the ambiguity; below, or at a small threshold, there is none."""
