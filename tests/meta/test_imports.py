@@ -28,6 +28,7 @@ BELOW: dict[str, set[str]] = {
 # Rooms of several files in no folder of their own.
 SHARED_ROOMS = {
     "comparison": {"comparison", "doubts", "residuals", "verdicts"},
+    "examine": {"examine", "settle"},
     "route": {"archive", "environment", "narrowing", "outcome", "route", "scaling", "screen", "shards", "tally"},
 }
 HEAVY = ("torch", "pandas", "pyarrow", "hypothesis", "flint", "typer", "rich", "sklearn", "scipy", "matplotlib")
