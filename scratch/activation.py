@@ -2,6 +2,7 @@
 # To NumPy's own types a ufunc on an array of any dtype returns Any.
 # mypy: disable-error-code="no-any-return"
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from backproof.scratch.arrays import Array
@@ -10,7 +11,7 @@ from backproof.scratch.arrays import Array
 ANY, NONNEGATIVE, PROBABILITIES, LOG_PROBABILITIES = "any", "nonnegative", "probabilities", "log_probabilities"
 
 
-class Activation:
+class Activation(ABC):
     """phi, its derivative, and the products with its Jacobian J_ok = da_o / dz_k.
 
     rowwise: whether the outputs of a sample depend on one another; if not, J is diagonal. flat: whether the slope is
@@ -21,13 +22,15 @@ class Activation:
     flat: ClassVar[bool] = False
     output: ClassVar[str] = ANY
 
+    @abstractmethod
     def phi(self, z: Array) -> Array:
         """a = phi(z), (N, O)."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def derivative(self, z: Array, a: Array) -> Array:
         """phi'(z), (N, O), where a = phi(z) is at hand; of a row-wise phi the diagonal of J, which is not all of it."""
-        raise NotImplementedError
+        ...
 
     def vector_jacobian(self, upstream: Array, z: Array, a: Array) -> Array:
         """dC/dz_k = sum_o (dC/da_o) J_ok, (N, O): the backward product."""

@@ -22,6 +22,7 @@ from backproof.scratch.requirements import (
     require_numbers,
     require_pairing,
     require_parameters,
+    require_tangent,
     require_tangents,
     require_targets,
     require_upstream,
@@ -150,9 +151,8 @@ class Network:
         layers, y = self._batch(x, y)
         dweights = require_tangents(dweights, self.weights, "dweights", self.dtype)
         dbiases = require_tangents(dbiases, self.biases, "dbiases", self.dtype)
-        (da,) = require_tangents([dx], [layers[0].inputs], "dx", self.dtype)
-        if da is None:
-            da = np.zeros_like(layers[0].inputs)
+        x = layers[0].inputs
+        da = np.zeros_like(x) if dx is None else require_tangent(dx, x.shape, "dx", self.dtype)
         for layer, dweight, dbias in zip(layers, dweights, dbiases, strict=True):
             dz = da @ layer.weight.T
             if dweight is not None:

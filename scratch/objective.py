@@ -10,6 +10,7 @@ derivative by a, (N, O). The reduction weights them:
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -26,7 +27,7 @@ REDUCTIONS = ("none", "sum", "mean", "batchmean")
 ENTRIES, SAMPLES, CLASS_WEIGHTS = "N * O", "N", "sum of the class weights of the targets that are not ignored"
 
 
-class Loss:
+class Loss(ABC):
     """One loss: unreduced values, their derivative by the outputs, and what `mean` divides by.
 
     targets: the kind of y that it takes (requirements.TARGETS). expects: what the outputs must be. per_sample:
@@ -39,13 +40,15 @@ class Loss:
     mean_divides_by: ClassVar[str] = ENTRIES
     arrays: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
+    @abstractmethod
     def value(self, a: Array, y: Array) -> Array:
         """The unreduced losses, (N,) if per_sample, else (N, O)."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def gradient(self, a: Array, y: Array) -> Array:
         """The derivative of each unreduced loss by its outputs, (N, O)."""
-        raise NotImplementedError
+        ...
 
     def target_kind(self, y: Array) -> str:
         """The kind of target that y must be: `targets`, unless an option or y itself decides."""

@@ -7,7 +7,7 @@ Layers count from 1, as in the equations; messages give the Python index too: la
 
 import difflib
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from numbers import Real
@@ -65,7 +65,7 @@ def require_name(name: object, names: Collection[str], what: str) -> None:
     """Raises UnknownNameError, with the live names and the closest one, unless `name` is one of `names`."""
     if name in names:
         return
-    close = difflib.get_close_matches(str(name), names, n=1)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     raise UnknownNameError(f"{what}: there is no {name!r}.{meant} There is: {', '.join(names) or 'none'}")
 
@@ -78,7 +78,7 @@ def _options(kind: Callable[..., Any]) -> Mapping[str, Field[Any]]:
 
 def build(kind: Callable[..., Entry], options: Mapping[str, Any], what: str) -> Entry:
     """An activation or a loss from its class and options: names are checked here, values in the class itself."""
-    accepted = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # every class in the tables is a dataclass
+    accepted = _options(kind)
     for name, value in options.items():
         require_name(name, accepted, f"{what}, option")
         if accepted[name].type in (float, int, bool):
@@ -230,7 +230,7 @@ def require_variance(var: Array, shape: tuple[int, ...]) -> None:
         raise ShapeError(f"gaussian_nll, var: wanted shape {shape} or {(shape[0], 1)}, as the outputs; got {var.shape}")
 
 
-# What a loss expects of the outputs -> which outputs it takes, and what it says of the others.
+# What a loss expects of the outputs -> which outputs it takes.
 _TAKES = MappingProxyType(
     {
         "any": ("any", "nonnegative", "probabilities", "log_probabilities"),
@@ -238,6 +238,15 @@ _TAKES = MappingProxyType(
         "nonnegative": ("nonnegative", "probabilities"),
         "probabilities": ("probabilities",),
         "log_probabilities": ("log_probabilities",),
+    }
+)
+
+
+_WORDS = MappingProxyType(
+    {
+        "nonnegative": "never negative",
+        "probabilities": "probabilities",
+        "log_probabilities": "logarithms of probabilities",
     }
 )
 
@@ -253,7 +262,7 @@ def require_pairing(loss: str, expected: str, activation: str, outputs_of: Mappi
         )
     fitting = [name for name, kind in outputs_of.items() if kind in _TAKES[expected]]
     raise PairingError(
-        f"{loss} wants {expected.replace('_', '-')} as outputs, which the last layer's {activation} does not put out: "
+        f"{loss} wants outputs that are {_WORDS[expected]}, which those of the last layer's {activation} need not be: "
         f"take one of {', '.join(fitting)} there"
     )
 
@@ -265,28 +274,28 @@ def require_upstream(upstream: Array, shape: tuple[int, ...]) -> None:
 
 
 def require_tangents(
-    tangents: Iterable[Array | None], parameters: Iterable[Array | None], name: str, dtype: np.dtype[Any]
+    tangents: Sequence[Array | None], parameters: Sequence[Array | None], name: str, dtype: np.dtype[Any]
 ) -> tuple[Array | None, ...]:
     """A tangent for each parameter, in its shape; None stands for zero, and must where there is no parameter."""
-    tangents, parameters = tuple(tangents), tuple(parameters)
     if len(tangents) != len(parameters):
         raise ShapeError(f"{name}: wanted one for each of the {len(parameters)} layers, got {len(tangents)}")
     checked: list[Array | None] = []
     for index, (tangent, parameter) in enumerate(zip(tangents, parameters, strict=True)):
         where = f"layer {index + 1} (`{name}[{index}]`)"
-        if tangent is None:
-            checked.append(None)
-            continue
-        if parameter is None:
-            raise ShapeError(
-                f"{where}: wanted None, since the layer has no bias; got an array of shape {np.shape(tangent)}"
-            )
-        array = _in_dtype(np.asarray(tangent), dtype, where)
-        if array.shape != parameter.shape:
-            raise ShapeError(f"{where}: wanted the parameter's shape {parameter.shape}, got {array.shape}")
-        _require_finite(array, where)
-        checked.append(array)
+        if tangent is not None and parameter is None:
+            raise ShapeError(f"{where}: wanted None, since the layer has no bias; got shape {np.shape(tangent)}")
+        shape = () if parameter is None else parameter.shape
+        checked.append(None if tangent is None else require_tangent(tangent, shape, where, dtype))
     return tuple(checked)
+
+
+def require_tangent(tangent: Array, shape: tuple[int, ...], where: str, dtype: np.dtype[Any]) -> Array:
+    """A direction for one array, in its shape, finite."""
+    tangent = _in_dtype(np.asarray(tangent), dtype, where)
+    if tangent.shape != shape:
+        raise ShapeError(f"{where}: wanted the shape {shape} of what it changes, got {tangent.shape}")
+    _require_finite(tangent, where)
+    return tangent
 
 
 def _in_dtype(array: Array, dtype: np.dtype[Any], where: str) -> Array:

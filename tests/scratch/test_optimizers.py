@@ -1,0 +1,125 @@
+"""SGD against torch.optim.SGD, bit for bit, on numbers whose arithmetic is exact."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from backproof.scratch import SGD, LossAndGradients, Network
+from backproof.scratch.requirements import OptionError, RequirementError
+
+STEPS = 4
+
+
+def network():
+    """Two layers, one without a bias, whose parameters are quarters."""
+    weights = [np.array([[0.25, -1.0], [2.0, 0.5], [0.0, 1.5]]), np.array([[1.0, -0.5, 0.75]])]
+    return Network(weights, [np.array([1.0, -0.25, 0.5]), None], ["relu", "identity"], loss="mse", reduction="sum")
+
+
+def gradients(step):
+    """The gradients of a step: whole numbers of the parameters' shapes."""
+    rng = np.random.default_rng(step)
+    shapes = [(3, 2), (1, 3), (3,)]
+    first, second, bias = (rng.integers(-4, 5, size=shape).astype(float) for shape in shapes)
+    return LossAndGradients(np.array(0.0), (first, second), (bias, None), None, ())
+
+
+COMBINATIONS = [
+    {"momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": x}
+    for m, d, w, n, x in product((0.0, 0.5), (0.0, 0.25), (0.0, 0.125), (False, True), (False, True))
+    if not n or (m > 0 and d == 0)
+]
+
+
+@pytest.mark.parametrize("options", COMBINATIONS, ids=lambda options: "-".join(str(v) for v in options.values()))
+def test_steps_are_torchs(options):
+    """Momentum, dampening, weight decay, nesterov and maximize in every combination, over several steps.
+
+    All numbers are small multiples of powers of two, so that nothing rounds: the first velocity, which is not dampened,
+    and the order of decay and sign show in the last bit.
+    """
+    net = network()
+    ours = SGD(net, learning_rate=0.5, **options)
+    arrays = [net.weights[0], net.weights[1], net.biases[0]]
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    theirs = torch.optim.SGD(tensors, lr=0.5, **options)
+    for step in range(STEPS):
+        found = gradients(step)
+        for tensor, gradient in zip(tensors, (*found.weights, found.biases[0]), strict=True):
+            tensor.grad = torch.tensor(gradient)
+        ours.step_in_place(found)
+        theirs.step()
+        for array, tensor in zip(arrays, tensors, strict=True):
+            assert np.array_equal(array, tensor.detach().numpy())
+
+
+def test_the_first_velocity_is_a_copy_and_not_dampened():
+    """With a dampening of 1 torch's velocity is the first gradient for ever; the gradient itself stays as it was."""
+    net = network()
+    start = net.weights[0].copy()
+    optimizer = SGD(net, learning_rate=1.0, momentum=1.0, dampening=1.0)
+    found = gradients(0)
+    before = found.weights[0].copy()
+    for _ in range(3):
+        optimizer.step_in_place(found)
+    assert np.array_equal(net.weights[0], start - 3 * before)
+    assert np.array_equal(found.weights[0], before)
+
+
+def test_float32_stays_float32():
+    """A step computes in the network's dtype and changes the network's own arrays."""
+    weight = np.eye(2, dtype=np.float32)
+    net = Network([weight], [None], ["identity"], loss="mse", reduction="sum")
+    optimizer = SGD(net, learning_rate=0.1, momentum=0.9, weight_decay=0.1, nesterov=True)
+    x = np.ones((1, 2), np.float32)
+    for _ in range(2):
+        optimizer.step_in_place(net.gradients(x, 2 * x))
+    assert net.weights[0] is weight
+    assert weight.dtype == np.float32
+    assert optimizer.velocities[0].dtype == np.float32
+
+
+def test_training_lowers_the_cost():
+    """Followed downhill, the cost falls; with maximize it rises."""
+    for maximize in (False, True):
+        net = network()
+        optimizer = SGD(net, learning_rate=0.01, maximize=maximize)
+        x, y = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([[1.0], [0.0]])
+        start = net.gradients(x, y).loss
+        for _ in range(5):
+            optimizer.step_in_place(net.gradients(x, y))
+        assert (net.gradients(x, y).loss > start) == maximize
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": -1.0}, "SGD: learning_rate must be at least 0, got -1.0"),
+        ({"momentum": -0.5}, "SGD: momentum must be at least 0, got -0.5"),
+        ({"weight_decay": -0.5}, "SGD: weight_decay must be at least 0, got -0.5"),
+        ({"nesterov": True}, "SGD with nesterov: momentum must be greater than 0, got 0.0"),
+        (
+            {"nesterov": True, "momentum": 0.5, "dampening": 0.25},
+            "SGD with nesterov: dampening must be 0, got 0.25",
+        ),
+    ],
+)
+def test_options_are_torchs(options, message):
+    """What torch refuses is refused, with the option's name and value."""
+    with pytest.raises(OptionError) as error:
+        SGD(network(), **{"learning_rate": 0.5} | options)
+    assert str(error.value) == message
+    torchs = {"lr" if name == "learning_rate" else name: value for name, value in options.items()}
+    with pytest.raises(ValueError, match=r"Invalid|Nesterov"):
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], **{"lr": 0.5} | torchs)
+
+
+def test_read_only_arrays_are_refused():
+    """A network of arrays that must not change cannot be trained in place."""
+    weight = np.eye(2)
+    weight.flags.writeable = False
+    net = Network([weight], [None], ["identity"], loss="mse", reduction="sum")
+    with pytest.raises(RequirementError, match="the network's arrays are read-only; build the network from copies"):
+        SGD(net, learning_rate=0.5).step_in_place(net.gradients(np.ones((1, 2)), np.ones((1, 2))))
