@@ -145,6 +145,6 @@ def test_two_steps_differ_from_one_by_the_square_of_the_learning_rate(case, netw
 @given(case=cases(Domain(depth=(1, 3), width=(1, 4), batch_size=(2, 6), **TELLING)))
 def test_steps_for_each_sample_are_the_batchs_step_to_first_order(case, network_of):
     """They differ, and the difference falls with the square of the learning rate: 4-fold, not 2-fold, at its half."""
-    wide, narrow = apart(case, 2.0**-7, network_of), apart(case, 2.0**-8, network_of)
+    wide, narrow = apart(case, 2.0**-13, network_of), apart(case, 2.0**-14, network_of)
     assert wide > 0
     assert np.rint(np.log2(wide / narrow)) == 2
