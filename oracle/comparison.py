@@ -105,7 +105,7 @@ class Bounds:
         from backproof.truth.propagated_bound import propagated_bound
 
         chained = entry(self.limit(level, dtype=dtype, against=against), pair.quantity, pair.layer)
-        if decides(float(chained.max()), pair.size):
+        if self.chained_is_enough(pair, level, dtype=dtype):
             return chained
         propagated = self._once(propagated_bound, level, dtype, against)
         return np.fmin(chained, entry(propagated, pair.quantity, pair.layer))
@@ -122,10 +122,10 @@ class Bounds:
             )
         return self._found[key]
 
-    @property
-    def chained_decides(self) -> bool:
-        """Whether the chained bound has been enough for all that was asked so far."""
-        return all(name == "bound" for name, *_ in self._found)
+    def chained_is_enough(self, pair: _Pair, level: Level, *, dtype: str) -> bool:
+        """Whether the chained bound is smaller than the quantity, so that it decides."""
+        chained = entry(self.limit(level, dtype=dtype), pair.quantity, pair.layer)
+        return decides(float(chained.max()), pair.size)
 
     def exact(self) -> Enclosure:
         """The true values, enclosed: the arbiter where candidate and reference differ."""
@@ -309,6 +309,9 @@ class _Numbers:
         )
 
 
+PROPAGATED = "by the propagated bound"
+"""The note of an agreement that the chained bound could not have given."""
+
 _KINKS: dict[Level, Kinks] = {"kink": "any", "same side": "none"}
 
 _LEVELS: tuple[tuple[Level, str], ...] = (
@@ -338,6 +341,8 @@ def _judge_alone(case: Case, pair: _Pair, bounds: Bounds) -> Check:
             if level == "kink":
                 verdict = Verdict.KINK if numbers.bounded else Verdict.UNDECIDED
                 return numbers.check(verdict, note if numbers.bounded else doubts.KINK)
+            if not bounds.chained_is_enough(pair, level, dtype=dtype):
+                note = "; ".join(part for part in (PROPAGATED, note) if part)
             if numbers.decided:
                 return numbers.check(Verdict.AGREE, note)
             same_side = _Numbers(pair, bounds.tightest(pair, "same side", dtype=dtype))

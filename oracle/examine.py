@@ -9,10 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof import doubts
 from backproof.candidates.contract import Answer, Candidate, load
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
-from backproof.comparison import Bounds, compare
+from backproof.comparison import PROPAGATED, Bounds, compare
+from backproof.settle import Settlement
 from backproof.verdicts import Check, Verdict, whole_call
 
 Array = NDArray[Any]
@@ -47,21 +49,46 @@ def reference_of(truth: Truth) -> Callable[[Case], Gradients]:
     return exact.reference
 
 
-def examine(candidate: Candidate, case: Case, *, truth: Truth = "torch", repeat: bool = False) -> tuple[Check, ...]:
-    """The verdict on every quantity of one case, in backward order; then on the call itself, where it is at fault.
+class Examiner:
+    """One candidate before one reference, for many cases; it remembers what vouches for the candidate."""
 
-    `repeat` calls the candidate twice more: does a second call give the same numbers, does an earlier answer stay?
-    """
-    answer = ask(candidate, case)
-    if answer.failure is not None:
-        return (whole_call(Verdict(answer.failure), answer.message),)
-    bounds = Bounds(case)
-    checks = compare(case, answer, reference_of(truth)(case), bounds)
-    if answer.mutated:
-        checks += (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),)
-    if repeat:
-        checks += tuple(_traces(candidate, case, answer, bounds))
-    return checks
+    def __init__(self, candidate: Candidate, *, truth: Truth = "torch") -> None:
+        self.candidate = candidate
+        self.reference = reference_of(truth)
+        self.settlement = Settlement(candidate, ask, self._compared)
+
+    def examine(self, case: Case, *, repeat: bool = False) -> tuple[Check, ...]:
+        """The verdict on every quantity of one case, in backward order; then on the call itself, where it is at fault.
+
+        `repeat` calls the candidate twice more: does a second call give the same numbers, does an earlier answer stay?
+        """
+        answer = ask(self.candidate, case)
+        if answer.failure is not None:
+            return (whole_call(Verdict(answer.failure), answer.message),)
+        bounds = Bounds(case)
+        checks = compare(case, answer, self.reference(case), bounds)
+        if any(map(_open, checks)):
+            checks = self.settlement.settle(case, checks)
+        if answer.mutated:
+            checks += (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),)
+        if repeat:
+            checks += tuple(_traces(self.candidate, case, answer, bounds))
+        return checks
+
+    def _compared(self, case: Case, answer: Answer) -> tuple[Check, ...]:
+        return compare(case, answer, self.reference(case), Bounds(case))
+
+
+def _open(check: Check) -> bool:
+    """Whether a check is of the kind that single samples settle: too deep for the chained bound, or beside a kink."""
+    if check.verdict is Verdict.UNDECIDED:
+        return check.note in (doubts.DEPTH, doubts.KINK)
+    return check.verdict is Verdict.AGREE and check.note.startswith(PROPAGATED)
+
+
+def examine(candidate: Candidate, case: Case, *, truth: Truth = "torch", repeat: bool = False) -> tuple[Check, ...]:
+    """One case, once: see `Examiner.examine`."""
+    return Examiner(candidate, truth=truth).examine(case, repeat=repeat)
 
 
 def ask(candidate: Candidate, case: Case) -> Answer:

@@ -11,7 +11,7 @@ from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec
-from backproof.examine import Truth, examine
+from backproof.examine import Examiner, Truth
 from backproof.tally import Tally
 from backproof.verdicts import Check, Verdict
 
@@ -75,6 +75,7 @@ def examine_shard(
 ) -> Shard:
     """Examine every case of a task; `progress` hears (cases, wrong cases) after each, `stopped` ends it early."""
     candidate = load(task.candidate)[0]
+    examiner = Examiner(candidate, truth=task.truth)
     tally = Tally()
     rows: list[tuple[object, ...]] = []
     differing: list[tuple[object, ...]] = []
@@ -85,7 +86,7 @@ def examine_shard(
                 interrupted = True
                 break
             repeat = number % REPEAT_EVERY == 0
-            checks = examine(candidate, build_case(spec), truth=task.truth, repeat=repeat)
+            checks = examiner.examine(build_case(spec), repeat=repeat)
             tally.add(spec, checks, strict_kinks=task.strict_kinks)
             if task.keep:
                 rows += rows_of(candidate.name, spec, checks)

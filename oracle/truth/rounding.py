@@ -253,12 +253,12 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     curve, options = CURVES[formula.name], formula.options
     reach = SEARCH * z.error
     far = np.abs(z.value) + reach
-    value, slope = curve.value(z.value, options), curve.slope(z.value, options)
+    value, slope, curvature = curve.shape(z.value, options)
     slope_jump, value_jump = jumps(z, curve, options, arithmetic)
     steepest = np.abs(slope) + slope_jump
     slope_error = np.zeros_like(slope) + slope_jump
     if curve.curvature_sup(options):
-        bend = curve.curvature_within(z.value, reach, options)
+        bend = curve.curvature_within(z.value, reach, options, curvature=curvature)
         lowest, highest = curve.slope_range(options)
         steepest += bend * reach
         slope_error += np.minimum(bend * z.error, highest - lowest)
@@ -268,8 +268,9 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     allowance = curve.accurate if accurate else curve.textbook
     if allowance is not NOTHING:
         floor = 0.0 if curve.exact else arithmetic.smallest * curve.flushes(options) * (1.0 + far)
-        slope_error += allowed(allowance.slope(z.value, reach, options), floor, arithmetic)
-        value_error += allowed(allowance.value(z.value, reach, options), floor, arithmetic)
+        value_units, slope_units = allowance.units(z.value, reach, options)
+        slope_error += allowed(slope_units, floor, arithmetic)
+        value_error += allowed(value_units, floor, arithmetic)
     limit = arithmetic.largest / LARGEST_FACTOR if accurate else curve.limit(arithmetic.largest, options)
     if not far.max() <= limit:
         value_error[~(far <= limit)] = np.nan
@@ -290,7 +291,8 @@ def jumps(z: Rounded, curve: Curve, options: Options, arithmetic: Arithmetic) ->
     slope_jump: Array | float = 0.0
     value_jump: Array | float = 0.0
     for kink in curve.kinks(options):
-        distance, error = z.value - kink.position, z.error + 0.5 * arithmetic.unit * kink.radius_units
+        distance = z.value - kink.position
+        error = kink.doubt(z.value, z.error, arithmetic.unit) if kink.radius_units else z.error
         met = arithmetic.meets_kink(distance, error)
         slope_jump += met * kink.slope_jump
         if kink.value_jump:
