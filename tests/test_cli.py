@@ -257,6 +257,18 @@ def test_help_and_version():
     assert "check" in bare.output
 
 
+def test_a_terminal_gets_a_progress_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch):
+    """On stderr, with the cases done; the verdict alone stays on stdout."""
+    monkeypatch.setattr("backproof.cli._REDRAW", 0.0)
+    arguments = ["check", "--cases", "5", "--losses", "mse"]
+    done = CliRunner().invoke(app, arguments, env={"FORCE_COLOR": "1", "COLUMNS": "120", "TERM": "xterm"})
+    assert done.exit_code == 0
+    seen = re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", done.stderr)
+    assert "scratch" in seen
+    assert "5/5" in seen
+    assert "5/5" not in done.stdout
+
+
 def installed(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`python -c 'main()'` in a process of its own, as the console script does it."""
     return subprocess.run(

@@ -247,6 +247,24 @@ def test_a_second_ctrl_c_ends_a_case_that_does_not_end():
     assert report.tally.cases == 3  # the first case takes three calls
 
 
+def test_ctrl_c_ends_a_pool_too(monkeypatch: pytest.MonkeyPatch):
+    """Shards that are done count; those that wait are never begun."""
+    monkeypatch.setattr("backproof.route.CASES_PER_SHARD", 5)
+    pressed = []
+
+    def press(cases: int, wrong: int) -> None:
+        if not pressed:
+            pressed.append(cases)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    report = check("scratch", SMALL, cases=500, workers=2, keep=False, progress=press)
+    assert pressed
+    assert report.interrupted
+    assert 5 <= report.tally.cases <= 100
+    assert report.tally.cases % 5 == 0
+    assert report.verdict == "agrees"
+
+
 def test_check_runs_outside_the_main_thread():
     """Where signals are not ours to handle."""
     found = []
