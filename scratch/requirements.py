@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
-from numbers import Real
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -81,7 +81,9 @@ def build(kind: Callable[..., Entry], options: Mapping[str, Any], what: str) -> 
     accepted = _options(kind)
     for name, value in options.items():
         require_name(name, accepted, f"{what}, option")
-        if accepted[name].type in (float, int, bool):
+        if accepted[name].type is int:
+            require_option(isinstance(value, Integral), what, name, value, "an integer")
+        elif accepted[name].type in (float, bool):
             number = isinstance(value, Real | np.bool_) and math.isfinite(float(value))
             require_option(number, what, name, value, "a finite number")
     for name, field in accepted.items():

@@ -196,9 +196,8 @@ class Gelu(Activation):
     def derivative(self, z: Array, a: Array) -> Array:
         if self.approximate == "none":
             return normal.cumulative(z) + z * normal.density(z)
-        z = np.clip(
-            z, -40, 40
-        )  # t is -1 or 1 from |z| = 10 on in either dtype; so z^3 stays finite and (1 - t^2) u' exactly 0
+        # From |z| = 10 on t is -1 or 1 in either dtype; held at 40, z^3 stays finite and (1 - t^2) u' is exactly 0.
+        z = np.clip(z, -40, 40)
         t = self._tanh(z)
         return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z))
 

@@ -146,6 +146,11 @@ NAN = np.array([[1.0, np.nan, 1.0, 1.0], [np.inf, 1.0, 1.0, 1.0]])
             "layer 1 (`activations[0]`), elu: alpha must be a finite number, got nan",
         ),
         (
+            {"loss": "multi_margin", "loss_options": {"p": 1.0}},
+            OptionError,
+            "loss multi_margin: p must be an integer, got 1.0",
+        ),
+        (
             {"activations": ["threshold", "identity"], "activation_options": [{"value": 1.0}, {}]},
             OptionError,
             "layer 1 (`activations[0]`), threshold: the option 'threshold' has no default; give it",
