@@ -352,8 +352,8 @@ def telling_outputs(loss: Formula) -> int:
 
 
 def tells(loss: Formula, activation: Formula) -> bool:
-    """Whether the loss is finite on every output: the logarithm of a probability that is cut off at 0 is not."""
-    return not (expected_output(loss) == "probabilities" and activation.name == "hardsigmoid")
+    """Whether the loss is tame on every output: the logarithm of a number that is cut off at 0 is not."""
+    return not (expected_output(loss) in ("probabilities", "nonnegative") and activation.name == "hardsigmoid")
 
 
 def unknown_name(kind: str, name: str, names: Iterable[str]) -> str:

@@ -136,7 +136,10 @@ TANH_TEXTBOOK = apart(value=constant(8.0), slope=constant(16.0))
 
 # z - tanh(z): one rounding of |a|, and the library's of tanh, which is |z| where it matters (4 in XLA's float32).
 # 1 - (1 - tanh^2), which automatic differentiation makes of it, rounds near 1.
-TANHSHRINK = apart(value=proportional(5.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0)
+# At z = 0 exactly every form has the exact slope 0: tanh(0) = 0, cosh(0) = 1.
+TANHSHRINK = apart(
+    value=proportional(5.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0 * (far(z, r) > 0.0)
+)
 TANHSHRINK_TEXTBOOK = apart(value=lambda z, r, options: 2.0 * far(z, r) + 8.0, slope=constant(16.0))
 
 
@@ -304,11 +307,25 @@ SOFTSIGN_TEXTBOOK = apart(
     value=SOFTSIGN.value, slope=lambda z, r, options: softsign_slope(z, r, options) + 9.0 * FLOAT32_UNIT
 )
 
+
+
+def not_clipped(z: Array, r: Array) -> Array:
+    """1.0 but where z + r is surely below -3, in float32 too: hardsigmoid and hardswish are 0 there."""
+    return np.where(z + r < -3.0 - 2.0**-18, 0.0, 1.0)
+
+
 # (z + 3)/6: a sum and a quotient, of a <= 1; z (1/6) + 1/2: half, half, and one. The slope is 1/6, rounded.
-HARDSIGMOID = apart(value=constant(2.0), slope=constant(0.2))
+# Below -3 every form clips to 0 exactly, the slope too.
+HARDSIGMOID = apart(
+    value=lambda z, r, options: 2.0 * not_clipped(z, r),
+    slope=lambda z, r, options: 0.2 * not_clipped(z, r),
+)
 # z times that, with 1/6 as a factor: four roundings of |a| <= |z|. The slope (2z + 3)/6 <= 3/2 by two sums and a
 # quotient, or h + z h' with hardsigmoid's 2, 3/2 of z h' <= 1/2, and the sum's.
-HARDSWISH = apart(value=proportional(4.0), slope=constant(5.0))
+HARDSWISH = apart(
+    value=lambda z, r, options: 4.0 * far(z, r) * not_clipped(z, r),
+    slope=lambda z, r, options: 5.0 * not_clipped(z, r),
+)
 
 NOTHING = apart(value=constant(0.0), slope=constant(0.0))
 

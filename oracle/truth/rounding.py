@@ -118,21 +118,24 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class ElementwiseSlope:
-    """phi'(z) of an elementwise activation, with its error."""
+    """phi'(z) of an elementwise activation, with its error; `selects` where it takes no values but 0 and 1."""
 
     slope: Rounded
+    selects: bool
     arithmetic: Arithmetic
 
     def pull_back(self, s: Rounded) -> Rounded:
         """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + h e_phi', then + 2u(|delta| + e_delta) + 2 eta.
 
-        h = |s| + e_s.  No rounding where delta is exactly 0. The second eta is a flushed partial sum of BP3.
+        h = |s| + e_s.  No rounding where delta is exactly 0, nor where phi' selects, being 0 or 1. The second eta is a
+        flushed partial sum of BP3.
         """
         phi_prime = np.abs(self.slope.value)
         error = s.error * phi_prime + s.magnitude * self.slope.error
         delta = s.value * self.slope.value
-        error += 2.0 * self.arithmetic.unit * (np.abs(delta) + error)
-        self.arithmetic.underflow_in_place(error, 2)
+        if not self.selects:
+            error += 2.0 * self.arithmetic.unit * (np.abs(delta) + error)
+            self.arithmetic.underflow_in_place(error, 2)
         return Rounded(delta, error)
 
     def push_forward(self, dz: Rounded) -> Rounded:
@@ -256,10 +259,10 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     value, slope, curvature = curve.shape(z.value, options)
     slope_jump, value_jump = jumps(z, curve, options, arithmetic)
     steepest = np.abs(slope) + slope_jump
+    lowest, highest = curve.slope_range(options)
     slope_error = np.zeros_like(slope) + slope_jump
     if curve.curvature_sup(options):
         bend = curve.curvature_within(z.value, reach, options, curvature=curvature)
-        lowest, highest = curve.slope_range(options)
         steepest += bend * reach
         slope_error += np.minimum(bend * z.error, highest - lowest)
     least, most = curve.value_range(options)
@@ -275,7 +278,8 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     if not far.max() <= limit:
         value_error[~(far <= limit)] = np.nan
         slope_error[~(far <= limit)] = np.nan
-    return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), arithmetic)
+    selects = not curve.curvature_sup(options) and {lowest, highest} <= {0.0, 1.0}
+    return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), selects, arithmetic)
 
 
 def allowed(units: Array, floor: Array | float, arithmetic: Arithmetic) -> Array:
@@ -321,10 +325,12 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> 
 
 
 def bias_gradient(delta: Rounded, arithmetic: Arithmetic) -> Array:
-    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D)."""
+    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D).   A sum of signs or small integers is exact."""
     batch = delta.value.shape[0]
     gamma = arithmetic.gamma(batch + 1)
     error: Array = (delta.error + gamma * delta.magnitude).sum(axis=0)
+    if not delta.error.any():
+        error[sums_are_exact(lowest_bit(delta.value.T), error / gamma, arithmetic)] = 0.0
     return error
 
 
