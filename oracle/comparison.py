@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof import doubts
+from backproof.bounds import Bounds, Level, Pair
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.doubts import decides, entry
-from backproof.truth.arithmetic import Arithmetic, Forms, Kinks
+from backproof.truth.arithmetic import Arithmetic
 from backproof.verdicts import Check, Verdict, whole_call
 
-if TYPE_CHECKING:
-    from backproof.truth.exact import Enclosure
-
-__all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "whole_call"]
+__all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "deviation", "whole_call"]
 
 Array = NDArray[Any]
-Level = Literal["accurate", "textbook", "kink", "same side"]
-Against = Literal["reference", "truth"]
 
 # The smallest positive double stands for a bound of zero in error / bound: then 0 / 0 is 0, and x / 0 is above 1
 # for every x but this one.
@@ -64,94 +60,6 @@ class Offered(Protocol):
         ...
 
 
-class _Bound(Protocol):
-    """A bound of one kind; see `rounding.bound`."""
-
-    __name__: str
-
-    def __call__(self, case: Case, *, forms: Forms, kinks: Kinks, against: Against, dtype: str | None) -> Gradients: ...
-
-
-class Bounds:
-    """What may be asked about one case's rounding, computed when first asked for: nearly every case needs one bound.
-
-    Levels: "accurate" admits the forms that are accurate in the tails, "textbook" every textbook form, "kink" also
-    any subgradient wherever the derivative does not exist; "same side" admits textbook forms that take the reference's
-    side of every kink within reach, and can bless what is on that side, but accuse nothing.
-    """
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self._found: dict[tuple[str, ...], Gradients] = {}
-        self._exact: Enclosure | None = None
-
-    def limit(
-        self,
-        level: Level = "accurate",
-        *,
-        dtype: str | None = None,
-        against: Against = "reference",
-    ) -> Gradients:
-        """Per entry, the largest difference from the reference, or the truth, that rounding explains.
-
-        `dtype` is that of the arithmetic that is judged; the case's own, unless given.
-        """
-        from backproof.truth.rounding import bound
-
-        return self._once(bound, level, dtype, against)
-
-    def tightest(self, pair: _Pair, level: Level, *, dtype: str, against: Against = "reference") -> Array:
-        """The limit of one quantity, with the signs of the weights kept where the chained bound decides nothing."""
-        from backproof.truth.propagated_bound import propagated_bound
-
-        chained = entry(self.limit(level, dtype=dtype, against=against), pair.quantity, pair.layer)
-        if self.chained_is_enough(pair, level, dtype=dtype):
-            return chained
-        propagated = self._once(propagated_bound, level, dtype, against)
-        return np.fmin(chained, entry(propagated, pair.quantity, pair.layer))
-
-    def _once(self, bound: _Bound, level: Level, dtype: str | None, against: Against) -> Gradients:
-        key = (bound.__name__, level, dtype or self.case.spec.dtype, against)
-        if key not in self._found:
-            self._found[key] = bound(
-                self.case,
-                forms="accurate" if level == "accurate" else "textbook",
-                kinks=_KINKS.get(level, "sharp"),
-                against=against,
-                dtype=dtype,
-            )
-        return self._found[key]
-
-    def chained_is_enough(self, pair: _Pair, level: Level, *, dtype: str) -> bool:
-        """Whether the chained bound is smaller than the quantity, so that it decides."""
-        chained = entry(self.limit(level, dtype=dtype), pair.quantity, pair.layer)
-        return decides(float(chained.max()), pair.size)
-
-    def exact(self) -> Enclosure:
-        """The true values, enclosed: the arbiter where candidate and reference differ."""
-        if self._exact is None:
-            from backproof.truth import exact
-
-            self._exact = exact.enclose(self.case, self.limit())
-        return self._exact
-
-
-class _Pair(NamedTuple):
-    """One quantity with both its arrays, of the same shape."""
-
-    quantity: str
-    layer: int | None
-    position: str
-    candidate: Array
-    reference: Array
-    accurate: Array
-
-    @property
-    def size(self) -> float:
-        """The largest finite entry of the reference."""
-        return float(np.abs(self.reference[np.isfinite(self.reference)]).max(initial=0.0))
-
-
 def compare(case: Case, offered: Offered, reference: Gradients, bounds: Bounds) -> tuple[Check, ...]:
     """One check per quantity of `reference`, in backward order: loss, then delta, bias, weight per layer, then input.
 
@@ -159,15 +67,15 @@ def compare(case: Case, offered: Offered, reference: Gradients, bounds: Bounds) 
     agree by it is looked at on its own.
     """
     checks: list[Check | None] = []
-    pairs: list[_Pair] = []
+    pairs: list[Pair] = []
     quantities = zip(reference.quantities(), bounds.limit().quantities(), strict=True)
     for (quantity, layer, wanted), (_, _, limit) in quantities:
         position = _position(layer, case.spec.depth)
-        given = _given(offered, quantity, layer)
+        given = given_for(offered, quantity, layer)
         if given is not None and quantity == "loss" and given.size == 1 == wanted.size:
             given = given.reshape(wanted.shape)  # a loss of shape (1,) or (1, 1) is a scalar to every reader
         if given is not None and given.shape == wanted.shape:
-            pairs.append(_Pair(quantity, layer, position, given, wanted, limit))
+            pairs.append(Pair(quantity, layer, position, given, wanted, limit))
             checks.append(None)
         else:
             checks.append(_without_numbers(quantity, layer, position, given, wanted))
@@ -181,7 +89,8 @@ def _position(layer: int | None, depth: int) -> str:
     return "output" if layer == depth else "first" if layer == 1 else "hidden"
 
 
-def _given(offered: Offered, quantity: str, layer: int | None) -> Array | None:
+def given_for(offered: Offered, quantity: str, layer: int | None) -> Array | None:
+    """What was offered for a quantity of the reference."""
     if layer is None:
         return offered.loss if quantity == "loss" else offered.inputs
     arrays = offered.weights if quantity == "weight" else offered.biases if quantity == "bias" else offered.deltas
@@ -203,7 +112,7 @@ def _without_numbers(quantity: str, layer: int | None, position: str, given: Arr
     )
 
 
-def _judge_together(case: Case, pairs: Sequence[_Pair], bounds: Bounds) -> Iterator[Check]:
+def _judge_together(case: Case, pairs: Sequence[Pair], bounds: Bounds) -> Iterator[Check]:
     if not pairs:
         return
     candidate = np.concatenate([pair.candidate.ravel() for pair in pairs], dtype=np.float64, casting="unsafe")
@@ -258,7 +167,7 @@ class _Numbers:
     The same infinity, or NaN, on both sides is no error; a limit of NaN or inf says nothing, so nothing exceeds it.
     """
 
-    def __init__(self, pair: _Pair, limit: Array) -> None:
+    def __init__(self, pair: Pair, limit: Array) -> None:
         self.pair = pair
         self.candidate = pair.candidate.astype(np.float64)
         self.reference = pair.reference
@@ -312,8 +221,6 @@ class _Numbers:
 PROPAGATED = "by the propagated bound"
 """The note of an agreement that the chained bound could not have given."""
 
-_KINKS: dict[Level, Kinks] = {"kink": "any", "same side": "none"}
-
 _LEVELS: tuple[tuple[Level, str], ...] = (
     ("accurate", ""),
     ("textbook", "lossy form"),
@@ -321,7 +228,7 @@ _LEVELS: tuple[tuple[Level, str], ...] = (
 )
 
 
-def _judge_alone(case: Case, pair: _Pair, bounds: Bounds) -> Check:
+def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
     """The careful way, for a quantity that the first bound does not settle, or whose dtype is not the case's.
 
     The bounds are tried from the tightest to the widest. A result of another dtype is held to that dtype's bounds
@@ -348,13 +255,13 @@ def _judge_alone(case: Case, pair: _Pair, bounds: Bounds) -> Check:
             same_side = _Numbers(pair, bounds.tightest(pair, "same side", dtype=dtype))
             if same_side.within and same_side.decided:
                 return same_side.check(Verdict.AGREE, note)
-            arithmetic = Arithmetic.of(dtype, forms=level)
+            arithmetic = Arithmetic.of(dtype, forms="accurate" if level == "accurate" else "textbook")
             reason = doubts.reason(arithmetic, case, pair.quantity, pair.layer, pair.size)
             return numbers.check(Verdict.UNDECIDED, reason)
     return _arbitrate(pair, bounds, own, other)
 
 
-def _arbitrate(pair: _Pair, bounds: Bounds, dtype: str, note: str) -> Check:
+def _arbitrate(pair: Pair, bounds: Bounds, dtype: str, note: str) -> Check:
     """Candidate and reference differ by more than rounding: exact arithmetic says which of the two is wrong."""
     numbers = _Numbers(pair, bounds.tightest(pair, "textbook", dtype=dtype))
     middle = entry(bounds.exact().middle, pair.quantity, pair.layer)
@@ -372,14 +279,18 @@ def _arbitrate(pair: _Pair, bounds: Bounds, dtype: str, note: str) -> Check:
         if holds(pair.candidate, dtype):
             if reference_holds:
                 return numbers.check(Verdict.AGREE, "within the bound of the exact value", middle)
-            return numbers.check(Verdict.REFERENCE_WRONG, _deviation(bounds.case), middle)
+            return numbers.check(Verdict.REFERENCE_WRONG, _named(pair, bounds), middle)
         if not reference_holds:
-            note = "; ".join(part for part in (f"PyTorch is wrong here too ({_deviation(bounds.case)})", note) if part)
+            note = "; ".join(part for part in (f"PyTorch is wrong here too ({_named(pair, bounds)})", note) if part)
     return numbers.check(Verdict.DISAGREE if numbers.same_pattern else Verdict.NON_FINITE, note, middle)
 
 
-def _deviation(case: Case) -> str:
-    """The name of PyTorch's deviation that this case meets."""
-    from backproof.truth.deviations import DEVIATIONS
+def _named(pair: Pair, bounds: Bounds) -> str:
+    return deviation(bounds.case, pair.quantity, pair.layer) or "not a listed deviation"
 
-    return next((row.name for row in DEVIATIONS if row.applies(case)), "not a listed deviation")
+
+def deviation(case: Case, quantity: str, layer: int | None, *, dtype: str = "float64") -> str | None:
+    """The name of PyTorch's listed deviation that a quantity of this case meets in arithmetic of `dtype`, if any."""
+    from backproof.truth.deviations import met
+
+    return next((row.name for row in met(case, dtype=dtype, quantity=quantity, layer=layer)), None)

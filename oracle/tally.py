@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from math import inf, isnan
 from typing import NamedTuple
 
-import numpy as np
-
 from backproof.cases.spec import NetworkSpec
+from backproof.histograms import median, rounded
 from backproof.verdicts import Check, Verdict
 
 Key = tuple[str, str, str, str]
@@ -67,26 +66,8 @@ class Stratum:
 
     @property
     def median(self) -> float | None:
-        """The (lower) median of error / bound over the decided quantities; None where there are none."""
-        half = (self.ratios.total() + 1) // 2
-        for ratio in sorted(self.ratios):
-            half -= self.ratios[ratio]
-            if half <= 0:
-                return ratio
-        return None
-
-
-def rounded(ratios: list[float]) -> list[float]:
-    """Non-negative numbers, each to three significant digits; zero and infinity are themselves."""
-    values = np.array(ratios)
-    known = (values > 0.0) & (values < inf)
-    with np.errstate(divide="ignore"):
-        exponents = np.where(known, np.floor(np.log10(values)), 0.0) - 2.0
-    digits = np.rint(np.where(known, values, 0.0) * 10.0**-exponents)
-    # By way of text, because 123 * 10**-7 is not always the double that reads 1.23e-5.
-    parts = list(zip(digits.tolist(), exponents.tolist(), strict=True))
-    names = {part: float(f"{part[0]:.0f}e{part[1]:.0f}") for part in set(parts)}
-    return [names[part] if ratio < inf else inf for part, ratio in zip(parts, ratios, strict=True)]
+        """The median of error / bound over the decided quantities; None where there are none."""
+        return median(self.ratios)
 
 
 @dataclass

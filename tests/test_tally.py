@@ -1,13 +1,12 @@
 """Counts, strata and worst numbers: what is counted, what is not, and that parts add up in any order."""
 
 from collections import Counter
-from fractions import Fraction
 from math import inf, nan
 
 import pytest
 
 from backproof.cases import NetworkSpec
-from backproof.tally import Tally, rounded, strata_of
+from backproof.tally import Tally, strata_of
 from backproof.verdicts import Check, Verdict, whole_call
 
 SMALL = NetworkSpec.parse("1-2,relu,mse,sum,n1,f64,normal,s1")
@@ -106,24 +105,6 @@ def test_tallies_merge_in_any_order(order: tuple[int, ...]):
     assert list(merged.rows()) == list(whole.rows())
     for name in ("cases", "wrong_cases", "verdicts", "reasons", "notes", "first_wrong", "worst", "smallest"):
         assert getattr(merged, name) == getattr(whole, name)
-
-
-@pytest.mark.parametrize(
-    ("ratio", "wanted"),
-    [(0.0, 0.0), (1.0, 1.0), (0.123456, 0.123), (1.2349e-7, 1.23e-07), (9.999, 10.0), (2.5e300, 2.5e300), (inf, inf)],
-)
-def test_rounded_keeps_three_digits(ratio: float, wanted: float):
-    """As the number that reads so."""
-    assert rounded([ratio]) == [wanted]
-    assert rounded([]) == []
-
-
-def test_rounded_is_never_further_off_than_half_a_digit():
-    """Over the whole range of doubles, in exact arithmetic."""
-    ratios = [(1.0 + k / 97.0) * 10.0**e for e in range(-300, 300, 7) for k in range(0, 97, 5)]
-    for ratio, near in zip(ratios, rounded(ratios), strict=True):
-        # Half a unit of the third digit is at most 1/200 of the number; log10 may choose the next decade at its edge.
-        assert abs(Fraction(near) - Fraction(ratio)) <= Fraction(ratio) / 199
 
 
 def test_median_is_over_all_decided_quantities():

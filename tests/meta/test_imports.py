@@ -27,8 +27,8 @@ BELOW: dict[str, set[str]] = {
 }
 # Rooms of several files in no folder of their own.
 SHARED_ROOMS = {
-    "comparison": {"comparison", "doubts", "residuals", "verdicts"},
-    "examine": {"examine", "settle"},
+    "comparison": {"bounds", "comparison", "doubts", "residuals", "verdicts"},
+    "examine": {"certificate", "examine", "histograms", "settle"},
     "route": {"archive", "environment", "narrowing", "outcome", "route", "scaling", "screen", "shards", "tally"},
 }
 HEAVY = ("torch", "pandas", "pyarrow", "hypothesis", "flint", "typer", "rich", "sklearn", "scipy", "matplotlib")

@@ -1,0 +1,110 @@
+"""What may be asked about the rounding of one case: bounds of several widths, and the exact values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.cases.case import Case
+from backproof.cases.gradients import Gradients
+from backproof.doubts import decides, entry
+from backproof.truth.arithmetic import Forms, Kinks
+
+if TYPE_CHECKING:
+    from backproof.truth.exact import Enclosure
+
+Array = NDArray[Any]
+Level = Literal["accurate", "textbook", "kink", "same side"]
+Against = Literal["reference", "truth"]
+
+_KINKS: Final[dict[Level, Kinks]] = {"kink": "any", "same side": "none"}
+
+
+class Pair(NamedTuple):
+    """One quantity with both its arrays, of the same shape."""
+
+    quantity: str
+    layer: int | None
+    position: str
+    candidate: Array
+    reference: Array
+    accurate: Array
+
+    @property
+    def size(self) -> float:
+        """The largest finite entry of the reference."""
+        return float(np.abs(self.reference[np.isfinite(self.reference)]).max(initial=0.0))
+
+
+class _Bound(Protocol):
+    """A bound of one kind; see `rounding.bound`."""
+
+    __name__: str
+
+    def __call__(self, case: Case, *, forms: Forms, kinks: Kinks, against: Against, dtype: str | None) -> Gradients: ...
+
+
+class Bounds:
+    """What may be asked about one case's rounding, computed when first asked for: nearly every case needs one bound.
+
+    Levels: "accurate" admits the forms that are accurate in the tails, "textbook" every textbook form, "kink" also
+    any subgradient wherever the derivative does not exist; "same side" admits textbook forms that take the reference's
+    side of every kink within reach, and can bless what is on that side, but accuse nothing.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._found: dict[tuple[str, ...], Gradients] = {}
+        self._exact: Enclosure | None = None
+
+    def limit(
+        self,
+        level: Level = "accurate",
+        *,
+        dtype: str | None = None,
+        against: Against = "reference",
+    ) -> Gradients:
+        """Per entry, the largest difference from the reference, or the truth, that rounding explains.
+
+        `dtype` is that of the arithmetic that is judged; the case's own, unless given.
+        """
+        from backproof.truth.rounding import bound
+
+        return self._once(bound, level, dtype, against)
+
+    def tightest(self, pair: Pair, level: Level, *, dtype: str, against: Against = "reference") -> Array:
+        """The limit of one quantity, with the signs of the weights kept where the chained bound decides nothing."""
+        from backproof.truth.propagated_bound import propagated_bound
+
+        chained = entry(self.limit(level, dtype=dtype, against=against), pair.quantity, pair.layer)
+        if self.chained_is_enough(pair, level, dtype=dtype):
+            return chained
+        propagated = self._once(propagated_bound, level, dtype, against)
+        return np.fmin(chained, entry(propagated, pair.quantity, pair.layer))
+
+    def _once(self, bound: _Bound, level: Level, dtype: str | None, against: Against) -> Gradients:
+        key = (bound.__name__, level, dtype or self.case.spec.dtype, against)
+        if key not in self._found:
+            self._found[key] = bound(
+                self.case,
+                forms="accurate" if level == "accurate" else "textbook",
+                kinks=_KINKS.get(level, "sharp"),
+                against=against,
+                dtype=dtype,
+            )
+        return self._found[key]
+
+    def chained_is_enough(self, pair: Pair, level: Level, *, dtype: str) -> bool:
+        """Whether the chained bound is smaller than the quantity, so that it decides."""
+        chained = entry(self.limit(level, dtype=dtype), pair.quantity, pair.layer)
+        return decides(float(chained.max()), pair.size)
+
+    def exact(self) -> Enclosure:
+        """The true values, enclosed: the arbiter where candidate and reference differ."""
+        if self._exact is None:
+            from backproof.truth import exact
+
+            self._exact = exact.enclose(self.case, self.limit())
+        return self._exact
