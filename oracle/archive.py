@@ -54,6 +54,8 @@ class Archive:
         from backproof.reports.tables import schema, table
 
         tables = {"strata": table("strata", list(report.tally.rows())), "scaling": table("scaling", report.scaling)}
+        if report.certificate is not None:
+            tables["accuracy"] = table("accuracy", list(report.certificate.rows()))
         for name, parts in (self._kept or {}).items():
             tables[name] = pa.concat_tables([schema(name).empty_table(), *parts])
         report = replace(report, tables=tables)
@@ -83,8 +85,9 @@ def _write(directory: Path, report: Report, command: Mapping[str, Any]) -> None:
     from backproof.reports import files
     from backproof.reports.summary import summary
 
-    for name in ("strata", "scaling"):
-        files.write_table(directory, name, report.tables[name])
+    for name in ("strata", "scaling", "accuracy"):
+        if name in report.tables:
+            files.write_table(directory, name, report.tables[name])
     files.write_data_dictionary(directory)
     files.write_json(directory, files.ENVIRONMENT, {**environment(), **command})
     files.write_json(directory, "verdict.json", report.to_json())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,19 @@ class Accuracy:
         """Note an error if it is the largest so far; ties go to the id that sorts first."""
         if case and (not self.worst_case or (-ulps, case) < (-self.worst_ulps, self.worst_case)):
             self.worst_ulps, self.worst_case = ulps, case
+
+
+class AccuracyRow(NamedTuple):
+    """One row of the table `accuracy`."""
+
+    quantity: str
+    dtype: str
+    quantities: int
+    exceeded: int
+    worst_ulps: float
+    median_ulps: float | None
+    median_bound_over_error: float | None
+    worst_case: str | None
 
 
 @dataclass
@@ -92,10 +106,10 @@ class Certificate:
         """Quantities whose true error is beyond the bound."""
         return sum(accuracy.exceeded for accuracy in self.accuracies.values())
 
-    def rows(self) -> Iterator[tuple[object, ...]]:
-        """Rows of the table `accuracy`."""
-        for (quantity, dtype), accuracy in sorted(self.accuracies.items()):
-            yield (
+    def rows(self) -> Iterator[AccuracyRow]:
+        """The table `accuracy`, sorted."""
+        for (quantity, dtype), accuracy in sorted(self.accuracies.items(), key=lambda item: item[0]):
+            yield AccuracyRow(
                 quantity,
                 dtype,
                 accuracy.quantities,

@@ -88,6 +88,9 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     strict_kinks: Annotated[
         bool, typer.Option("--strict-kinks", help="another subgradient than PyTorch's is a failure")
     ] = False,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="measure every true error, by exact arithmetic: slower by ten times")
+    ] = False,
     workers: Annotated[int | None, typer.Option(help="processes", min=1, show_default="by the number of cases")] = None,
     activations: Annotated[str | None, typer.Option(help="of hidden layers, like relu,leaky_relu=0.2")] = None,
     output_activations: Annotated[str | None, typer.Option(help="of the last layer, like softmax")] = None,
@@ -121,6 +124,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "ids": tuple(case or ()),
         "truth": reference,
         "strict_kinks": strict_kinks,
+        "certify": certify,
         "workers": workers,
         "report": report,
         "command": shlex.join(["backproof", *sys.argv[1:]]),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from backproof.cases.domain import Domain
+from backproof.certificate import Certificate
 from backproof.environment import version
 from backproof.examine import Truth
 from backproof.scaling import Scaling
@@ -38,6 +39,7 @@ class Report:
     cases: int
     strict_kinks: bool
     tally: Tally
+    certificate: Certificate | None = None
     scaling: tuple[Scaling, ...]
     interrupted: bool
     ids: tuple[str, ...] = ()
@@ -46,10 +48,11 @@ class Report:
 
     @property
     def verdict(self) -> Literal["agrees", "disagrees", "cannot_run"]:
-        """The one word: `cannot_run` where nothing was compared, `disagrees` where any quantity of any case fails."""
+        """The one word: `cannot_run` where nothing was compared, `disagrees` where anything at all fails."""
         if not self.tally.compared:
             return "cannot_run"
-        return "disagrees" if self.tally.wrong_cases or self.contradictions else "agrees"
+        wrong = self.tally.wrong_cases or self.contradictions or (self.certificate and self.certificate.exceeded)
+        return "disagrees" if wrong else "agrees"
 
     @property
     def exit_code(self) -> int:

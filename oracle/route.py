@@ -24,6 +24,7 @@ from backproof.archive import open_archive
 from backproof.candidates.contract import Candidate, CandidateError, load
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
+from backproof.certificate import Certificate
 from backproof.examine import Truth, reference_of
 from backproof.outcome import Report
 from backproof.scaling import scaling
@@ -52,6 +53,7 @@ def check(
     ids: Sequence[str] = (),
     truth: Truth = "torch",
     strict_kinks: bool = False,
+    certify: bool = False,
     workers: int | None = None,
     report: str | os.PathLike[str] | None = None,
     keep: bool = True,
@@ -62,9 +64,10 @@ def check(
 
     candidate: a CANDIDATE text ("scratch", "my_net.py"), a function loss_and_gradients(network, x, y), or a Candidate.
     domain: what to draw from; the candidate's own where it is left out. ids: these cases instead of random ones.
-    truth: "torch" or "exact", what is held to be right. strict_kinks: a difference at a kink fails. workers: processes,
-    by the number of cases where it is left out. report: a directory for the tables. keep: hold all rows in the Report,
-    and not only its counts. command: noted in the report. Ctrl-C ends the run with what is done.
+    truth: "torch" or "exact", what is held to be right. strict_kinks: a difference at a kink fails. certify: measure
+    every true error, by exact arithmetic. workers: processes; by the number of cases where it is left out. report: a
+    directory for the tables. keep: hold all rows in the Report, and not only its counts. command: noted in the report.
+    Ctrl-C ends the run with what is done.
 
     Raises CandidateError, DomainError, SpecError, ReportError or ValueError, each of which says what to do about it.
     """
@@ -76,6 +79,7 @@ def check(
     ids = tuple(NetworkSpec.parse(text).id for text in ids)
     cases = len(ids) or cases
     tally, interrupted = Tally(), False
+    certificate = Certificate() if certify else None
     with open_archive(None if report is None else Path(report), keep=keep) as archive:
         tasks = [
             Task(
@@ -87,6 +91,7 @@ def check(
                 truth=truth,
                 strict_kinks=strict_kinks,
                 keep=archive.wants_rows,
+                certify=certify,
                 ids=ids[start : start + CASES_PER_SHARD],
             )
             for number, start in enumerate(range(0, cases, CASES_PER_SHARD))
@@ -95,6 +100,8 @@ def check(
             for shard in _examined(tasks, workers, progress, stopped):
                 tally.merge(shard.tally)
                 archive.add(shard)
+                if certificate is not None and shard.certificate is not None:
+                    certificate.merge(shard.certificate)
                 interrupted |= shard.interrupted
         found = Report(
             candidate=subject.name,
@@ -104,6 +111,7 @@ def check(
             cases=cases,
             strict_kinks=strict_kinks,
             tally=tally,
+            certificate=certificate,
             scaling=() if ids or interrupted else tuple(scaling(subject, domain, seed=seed)),
             interrupted=interrupted,
             ids=ids,
@@ -164,7 +172,7 @@ def _elsewhere(tasks: Sequence[Task], workers: int, stopped: Stopped) -> Iterato
                 yield under_way.popleft().result()
             if stopped():
                 yield from [future.result() for future in under_way if future.done()]
-                yield Shard(Tally(), None, None, interrupted=True)
+                yield Shard(Tally(), None, None, None, interrupted=True)
                 return
     except BrokenProcessPool as error:
         raise CandidateError(

@@ -164,7 +164,20 @@ def _counts(report: Report) -> Iterator[Text]:
     if report.verdict == "agrees" and tally.worst is not None:
         worst = tally.worst
         yield _line("Closest", f"{worst.ratio:.2g} of the bound at worst, {worst.check.name} in {worst.case}")
+    yield from _certified(report)
     yield from _divisors(report)
+
+
+def _certified(report: Report) -> Iterator[Text]:
+    """The true errors, where they were measured."""
+    if report.certificate is None:
+        return
+    for row in report.certificate.rows():
+        errors = f"true error {row.worst_ulps:.3g} ulps at worst, {row.median_ulps:.3g} in the median"
+        slack = row.median_bound_over_error
+        loose = "" if slack is None else f"; the bound is {slack:.3g} times it"
+        beyond = (f"; {_many(row.exceeded, 'time')} beyond the bound", "red") if row.exceeded else ""
+        yield _line("Certified", f"{_SINGULAR[row.quantity]}, {row.dtype}: {errors}{loose}", beyond)
 
 
 def _coverage(report: Report) -> str:

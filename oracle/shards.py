@@ -11,6 +11,7 @@ from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec
+from backproof.certificate import Certificate
 from backproof.examine import Examiner, Truth
 from backproof.tally import Tally
 from backproof.verdicts import Check, Verdict
@@ -33,7 +34,7 @@ class Task:
     """What a worker needs to know.
 
     `candidate` is a CANDIDATE text where a process must find it again, else the candidate itself. `ids` names the cases
-    instead of drawing them from the domain. `keep` asks for the rows of the tables.
+    instead of drawing them from the domain. `keep` asks for the rows of the tables, `certify` for every true error.
     """
 
     candidate: Candidate | str
@@ -44,6 +45,7 @@ class Task:
     truth: Truth = "torch"
     strict_kinks: bool = False
     keep: bool = False
+    certify: bool = False
     ids: tuple[str, ...] = ()
 
     def specs(self) -> list[NetworkSpec]:
@@ -65,6 +67,7 @@ class Shard:
     tally: Tally
     checks: pa.Table | None
     discrepancies: pa.Table | None
+    certificate: Certificate | None = None
     interrupted: bool = False
 
 
@@ -75,7 +78,8 @@ def examine_shard(
 ) -> Shard:
     """Examine every case of a task; `progress` hears (cases, wrong cases) after each, `stopped` ends it early."""
     candidate = load(task.candidate)[0]
-    examiner = Examiner(candidate, truth=task.truth)
+    certificate = Certificate() if task.certify else None
+    examiner = Examiner(candidate, truth=task.truth, certificate=certificate)
     tally = Tally()
     rows: list[tuple[object, ...]] = []
     differing: list[tuple[object, ...]] = []
@@ -96,7 +100,8 @@ def examine_shard(
                 progress(tally.cases, tally.wrong_cases)
     except KeyboardInterrupt:
         interrupted = True  # the second Ctrl-C, in the middle of a case that does not end
-    return Shard(tally.settle(), _table("checks", rows), _table("discrepancies", differing), interrupted)
+    tables = _table("checks", rows), _table("discrepancies", differing)
+    return Shard(tally.settle(), *tables, certificate, interrupted)
 
 
 def _table(name: str, rows: list[tuple[object, ...]]) -> pa.Table | None:

@@ -103,11 +103,29 @@ SCALING: Final = (
     ),
 )
 
+ACCURACY: Final = (
+    Column("quantity", "text", "loss, delta, bias, weight or input"),
+    Column("dtype", "text", "dtype of the cases"),
+    Column("quantities", "whole", "quantities that were held to their true values"),
+    Column(
+        "exceeded",
+        "whole",
+        "quantities with an error beyond the bound for textbook forms: a wrong candidate, or a wrong bound",
+    ),
+    Column("worst_ulps", "number", "largest true error, in units in the last place of the quantity's largest entry"),
+    Column("median_ulps", "number", "median over quantities of their largest true error, in the same units"),
+    Column(
+        "median_bound_over_error", "number", "median over quantities of the smallest bound / true error of an entry"
+    ),
+    Column("worst_case", "text", "id of the case with the largest true error"),
+)
+
 TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
     {
         "checks": TableEntry("one quantity of one case", NETWORK + CHECK),
         "discrepancies": TableEntry("one quantity of one case that does not agree", NETWORK + CHECK),
         "strata": TableEntry("one stratum: a cell in which coverage and accuracy are counted", STRATUM),
+        "accuracy": TableEntry("one kind of quantity in one dtype, measured by exact arithmetic (--certify)", ACCURACY),
         "scaling": TableEntry("two answers to the same arrays under two reductions or batches", SCALING),
     }
 )

@@ -247,6 +247,16 @@ def test_exact_reference_and_torch_as_a_candidate():
     assert run("torch", "--cases", "3").exit_code == 0
 
 
+def test_certify_reports_true_errors(folder: Path):
+    """A line and a table per kind of quantity and dtype."""
+    done = run("--cases", "4", "--certify", "--losses", "mse", "--dtypes", "float64", "--report", "out")
+    assert done.exit_code == 0
+    lines = [line for line in done.stdout.splitlines() if line.startswith("Certified")]
+    assert len(lines) == 5
+    assert re.match(r"Certified   bias gradient, float64: true error \S+ ulps at worst, \S+ in the median", lines[0])
+    assert (Path("out") / "accuracy.csv").read_text().startswith('"quantity","dtype","quantities","exceeded"')
+
+
 def test_help_and_version():
     """Both end well."""
     assert "--strict-kinks" in run("--help").stdout
