@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Array, Case, build_case
 from backproof.cases.catalogue import LOSSES, Formula
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec
-from backproof.comparison import Bounds
 from backproof.examine import ask
 from backproof.truth.divisors import divisor
 
@@ -43,12 +44,29 @@ class Scaling(NamedTuple):
         return self.verdict not in ("agree", "undecided", "unsupported")
 
 
+class _Side:
+    """One case and the candidate's answer to it, which several rows may share."""
+
+    def __init__(self, candidate: Candidate, case: Case) -> None:
+        self.candidate, self.case = candidate, case
+
+    @cached_property
+    def answer(self) -> Answer:
+        """What the candidate says."""
+        return ask(self.candidate, self.case)
+
+    @cached_property
+    def limits(self) -> list[Array | None]:
+        """How far each array of the answer may be from the truth."""
+        return _arrays(Answer.of(Bounds(self.case).limit("textbook", against="truth")))
+
+
 class _Relation(NamedTuple):
-    """Two cases, and the factor between their answers: numerator = expected * denominator."""
+    """Two sides, and the factor between their answers: numerator = expected * denominator."""
 
     compared: str
-    numerator: Case
-    denominator: Case
+    numerator: _Side
+    denominator: _Side
     expected: float
     words: str
 
@@ -57,8 +75,8 @@ def scaling(candidate: Candidate, domain: Domain, *, seed: int) -> Iterator[Scal
     """All rows, loss by loss in the order of the catalogue."""
     for loss in domain.losses:
         case = build_case(_network(domain, loss, seed))
-        for relation in _relations(case, domain):
-            yield _held(candidate, relation)
+        for relation in _relations(candidate, case, domain):
+            yield _held(relation)
 
 
 def _network(domain: Domain, loss: Formula, seed: int) -> NetworkSpec:
@@ -74,27 +92,26 @@ def _network(domain: Domain, loss: Formula, seed: int) -> NetworkSpec:
     return min(sample_specs(narrowed, seed=seed, shard=0, count=8), key=rank)
 
 
-def _relations(case: Case, domain: Domain) -> Iterator[_Relation]:
-    reductions = domain.reductions
+def _relations(candidate: Candidate, case: Case, domain: Domain) -> Iterator[_Relation]:
+    """What must hold between the answers that the domain lets one ask for."""
     count = case.spec.batch_size
-    first = _reduced(case, next((name for name in ("sum", "mean", "batchmean") if name in reductions), None))
-    if first is None:
+    reduced = {
+        name: _Side(candidate, replace(case, spec=replace(case.spec, reduction=name), upstream=None))
+        for name in ("sum", "mean", "batchmean")
+        if name in domain.reductions
+    }
+    if not reduced:
         return  # only unreduced losses: nothing is added up or divided
-    total = _reduced(case, "sum") if "sum" in reductions else None
+    total = reduced.get("sum")
     for name in ("mean", "batchmean"):
-        divided = _reduced(case, name) if name in reductions else None
-        if total is not None and divided is not None:
-            yield _Relation(f"sum / {name}", total, divided, divisor(case, name), _words(case, name))
-    yield _Relation("reversed / as given", first.rows(range(count)[::-1]), first, 1.0, "1")
+        if total is not None and name in reduced:
+            yield _Relation(f"sum / {name}", total, reduced[name], divisor(case, name), _words(case, name))
+    first = next(iter(reduced.values()))
+    backwards = _Side(candidate, first.case.rows(range(count)[::-1]))
+    yield _Relation("reversed / as given", backwards, first, 1.0, "1")
     if total is not None and 2 * count <= domain.batch_size[1]:
-        yield _Relation("stated twice / once", total.rows([*range(count)] * 2), total, 2.0, "2")
-
-
-def _reduced(case: Case, reduction: str | None) -> Case | None:
-    """The same arrays under another reduction."""
-    if reduction is None:
-        return None
-    return replace(case, spec=replace(case.spec, reduction=reduction), upstream=None)
+        twice = _Side(candidate, total.case.rows([*range(count)] * 2))
+        yield _Relation("stated twice / once", twice, total, 2.0, "2")
 
 
 def _words(case: Case, reduction: str) -> str:
@@ -109,11 +126,11 @@ def _words(case: Case, reduction: str) -> str:
     return "targets not ignored" if options["weight"] is None else "class weights of the targets not ignored"
 
 
-def _held(candidate: Candidate, relation: _Relation) -> Scaling:
+def _held(relation: _Relation) -> Scaling:
     """One row: both answers, their ratios, and whether all quantities keep them within rounding."""
-    above, below = ask(candidate, relation.numerator), ask(candidate, relation.denominator)
+    above, below = relation.numerator.answer, relation.denominator.answer
     failure = above.failure or below.failure
-    spec = relation.denominator.spec
+    spec = relation.denominator.case.spec
     return Scaling(
         loss=spec.loss.id,
         case=spec.id,
@@ -124,18 +141,16 @@ def _held(candidate: Candidate, relation: _Relation) -> Scaling:
         divisor=relation.words,
         loss_ratio=None if failure else _loss_ratio(above, below),
         gradient_ratio=None if failure else _gradient_ratio(above, below),
-        verdict=failure or _verdict(relation, above, below),
+        verdict=failure or _verdict(relation),
     )
 
 
-def _verdict(relation: _Relation, above: Answer, below: Answer) -> str:
+def _verdict(relation: _Relation) -> str:
     """|numerator - r denominator| <= e + r e', with the textbook bounds e, e' of both answers against the truth."""
-    limits = [
-        Answer.of(Bounds(case).limit("textbook", against="truth"))
-        for case in (relation.numerator, relation.denominator)
-    ]
+    above, below = relation.numerator, relation.denominator
     decided = False
-    for top, bottom, top_limit, bottom_limit in zip(*map(_arrays, (above, below, *limits)), strict=True):
+    arrays = (_arrays(above.answer), _arrays(below.answer), above.limits, below.limits)
+    for top, bottom, top_limit, bottom_limit in zip(*arrays, strict=True):
         if top is None or bottom is None or top_limit is None or bottom_limit is None:
             continue
         if not top.shape == bottom.shape == top_limit.shape:
