@@ -164,6 +164,9 @@ def _counts(report: Report) -> Iterator[Text]:
     if report.verdict == "agrees" and tally.worst is not None:
         worst = tally.worst
         yield _line("Closest", f"{worst.ratio:.2g} of the bound at worst, {worst.check.name} in {worst.case}")
+    if impossible := [loss for loss in report.domain.losses if not report.domain.plan.outputs[loss].names]:
+        names = ", ".join(dict.fromkeys(loss.name for loss in impossible))
+        yield _line("Left out", f"{names}: no output activation of this domain goes with them")
     yield from _certified(report)
     yield from _divisors(report)
 

@@ -108,6 +108,12 @@ def test_scaling_asks_for_nothing_outside_the_domain():
     assert {row.batch_size for row in fixed.values()} == {7}
 
 
+def test_scaling_leaves_out_a_loss_that_no_network_of_the_domain_has():
+    """nll wants log-probabilities, and sigmoid gives none."""
+    found = list(scaling(SCRATCH, replace(NARROW, losses=("mse", "nll", "cross_entropy")), seed=0))
+    assert {row.loss for row in found} == {"mse"}
+
+
 def test_scaling_reports_a_failed_answer_and_a_wrong_shape():
     """As what they are; an unsupported network is no failure."""
     for failure, fails in (("error", True), ("unsupported", False)):

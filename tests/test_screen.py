@@ -77,6 +77,14 @@ def test_coverage_names_what_was_not_met():
     assert "Covered     1 activation, 1 loss; 2 strata, none left out" in lines(whole)
 
 
+def test_losses_that_the_domain_cannot_have_are_named():
+    """Asked for, and impossible: that is said, once per name."""
+    domain = Domain(activations="sigmoid", losses=("mse", "nll", "cross_entropy"))
+    text = lines(replace(report((AGREE,)), domain=domain))
+    assert "Left out    cross_entropy, nll: no output activation of this domain goes with them" in text
+    assert not any(line.startswith("Left out") for line in lines(report((AGREE,))))
+
+
 def test_disagreement_shows_where_and_numbers():
     """The first failure on the way back, the numbers of the smallest case, and the command that repeats it."""
     text = lines(report((LOSS, WRONG, AGREE), (LOSS, AGREE)))
