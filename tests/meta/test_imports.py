@@ -22,16 +22,14 @@ BELOW: dict[str, set[str]] = {
     "examine": {"candidates", "truth", "comparison"},
     "diagnosis": {"examine", "scratch"},
     "route": {"diagnosis", "examine", "candidates", "comparison", "truth", "cases", "scratch", "reports"},
-    "power": {"examine", "scratch", "reports"},
-    "cli": {"route", "power"},
+    "cli": {"route"},
     "pytest_plugin": {"route"},
 }
-# Rooms of several files in no folder of their own.
+# Rooms of several files in no folder of their own. Every other file beside them is a stage of the route: no room but the
+# front ends may import it, so that a file that the judge needs has to be listed here.
 SHARED_ROOMS = {
     "comparison": {"bounds", "comparison", "doubts", "residuals", "verdicts"},
     "examine": {"certificate", "examine", "histograms", "settle"},
-    "power": {"checkers", "power", "rivals"},
-    "route": {"archive", "environment", "narrowing", "outcome", "route", "scaling", "screen", "shards", "tally"},
 }
 HEAVY = ("torch", "pandas", "pyarrow", "hypothesis", "flint", "typer", "rich", "sklearn", "scipy", "matplotlib")
 
@@ -87,7 +85,7 @@ def room(module: str) -> str:
     if "." not in module:
         return "front door"
     file = module.split(".")[1]
-    return next((name for name, files in SHARED_ROOMS.items() if file in files), file)
+    return file if file in BELOW else next((name for name, files in SHARED_ROOMS.items() if file in files), "route")
 
 
 def may_import(name: str) -> set[str]:
@@ -116,9 +114,6 @@ def violations(graph: Mapping[str, set[str]]) -> list[str]:
     for module in graph:
         if room(module) == "front door":
             continue
-        if room(module) not in BELOW:
-            found.append(f"{module} lies in no room: add {room(module)!r} to a shared room, or to BELOW")
-            continue
         forbidden = {*BELOW, "front door"} - may_import(room(module))
         if room(module) == "scratch":
             forbidden |= {name for names in graph.values() for name in names if not name.startswith("backproof")}
@@ -146,7 +141,7 @@ def write_house(root: Path, files: Mapping[str, str]) -> None:
 
 
 def test_imports_go_downwards_only():
-    """No chain of imports leads upwards, nor from the judge to the defendant, and every module lies in a room."""
+    """No chain of imports leads upwards, nor from the judge to the defendant."""
     graph = import_graph(ROOT)
     assert "backproof.scratch.backprop" in graph
     assert violations(graph) == []
@@ -167,7 +162,10 @@ def test_torch_enters_through_one_door():
         ({"oracle/cases/case.py": "from backproof import Domain"}, "backproof.cases.case -> backproof"),
         ({"oracle/route.py": "from backproof.cli import main"}, "backproof.route -> backproof.cli"),
         ({"scratch/losses.py": "import scipy.special"}, "backproof.scratch.losses -> scipy"),
-        ({"oracle/corner.py": ""}, "lies in no room"),
+        (
+            {"oracle/comparison.py": "from backproof import corner", "oracle/corner.py": ""},
+            "backproof.comparison -> backproof.corner",
+        ),
         (
             {
                 "oracle/truth/sums.py": "from backproof.cases import case",
@@ -185,7 +183,7 @@ def test_torch_enters_through_one_door():
             "truth.sums -> backproof.cases -> backproof.scratch",
         ),
     ],
-    ids=["plain", "from", "late", "front door", "upwards", "foreign", "no room", "transitive", "package"],
+    ids=["plain", "from", "late", "front door", "upwards", "foreign", "unlisted", "transitive", "package"],
 )
 def test_a_planted_import_is_caught(tmp_path, files, chain):
     """Positive control: the check above fails on each way of importing what must not be imported."""
