@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -24,18 +24,37 @@ _SINGULAR: Final = {
 _QUANTITIES: Final = {quantity: f"{name}{'es' if name.endswith('s') else 's'}" for quantity, name in _SINGULAR.items()}
 
 
+class _Labelled(NamedTuple):
+    """A line with its label in front; `whole` keeps what is meant to be copied in one piece."""
+
+    label: str
+    text: Text
+    whole: bool = False
+
+    @property
+    def joined(self) -> Text:
+        return Text.assemble((f"{self.label:<{_LABEL_WIDTH}}", "bold"), self.text)
+
+
 def show(report: Report, console: Console) -> None:
-    """Print the screen; colours where the terminal has them, and lines as wide as it is."""
+    """Print the screen: in the width of a terminal, below one another and not below the labels; in a pipe as it is."""
     for line in _lines(report):
-        console.print(line, soft_wrap=not console.is_terminal)
+        if isinstance(line, Text):
+            console.print(line, soft_wrap=not console.is_terminal)
+        elif line.whole or not console.is_terminal:
+            console.print(line.joined, soft_wrap=True)
+        else:
+            for number, part in enumerate(line.text.wrap(console, max(console.width - _LABEL_WIDTH, _LABEL_WIDTH))):
+                console.print(_Labelled("" if number else line.label, part).joined, soft_wrap=True)
 
 
 def plain(report: Report) -> str:
     """The screen without colour or line breaks of a terminal."""
-    return "\n".join(line.plain.rstrip() for line in _lines(report)) + "\n"
+    texts = (line if isinstance(line, Text) else line.joined for line in _lines(report))
+    return "\n".join(text.plain.rstrip() for text in texts) + "\n"
 
 
-def _lines(report: Report) -> Iterator[Text]:
+def _lines(report: Report) -> Iterator[Text | _Labelled]:
     tally = report.tally
     networks = f"{_many(tally.cases, 'random network')}, seed {report.seed}"
     networks = f"case {', '.join(report.ids)}" if report.ids else networks
@@ -55,8 +74,8 @@ def _lines(report: Report) -> Iterator[Text]:
         )
 
 
-def _line(label: str, *parts: str | tuple[str, str]) -> Text:
-    return Text.assemble((f"{label:<{_LABEL_WIDTH}}", "bold"), *parts)
+def _line(label: str, *parts: str | tuple[str, str]) -> _Labelled:
+    return _Labelled(label, Text.assemble(*parts))
 
 
 def _agrees(report: Report) -> Text:
@@ -92,7 +111,7 @@ def _cannot_run(report: Report) -> Text:
     return Text.assemble(("CANNOT RUN", "bold red"), f": {why}")
 
 
-def _example(report: Report) -> Iterator[Text]:
+def _example(report: Report) -> Iterator[Text | _Labelled]:
     """Where the first failure on the way back lies, with numbers from the smallest failing case."""
     tally = report.tally
     if tally.smallest is None:
@@ -108,7 +127,7 @@ def _example(report: Report) -> Iterator[Text]:
         yield _line("Yours", (f"{check.candidate_value!r}", "red"))
         yield _line("Right", (_right(check, report), "green"))
         yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
-    yield _line("Again", f"backproof check {report.candidate} --case {case}")
+    yield _Labelled("Again", Text(f"backproof check {report.candidate} --case {case}"), whole=True)
     yield Text()
 
 
@@ -150,7 +169,7 @@ def _right(check: Check, report: Report) -> str:
     return f"{said}, {check.exact_value!r} exact arithmetic"
 
 
-def _counts(report: Report) -> Iterator[Text]:
+def _counts(report: Report) -> Iterator[_Labelled]:
     tally = report.tally
     judged: Counter[str] = Counter()
     for (quantity, verdict), count in tally.by_quantity.items():
@@ -171,7 +190,7 @@ def _counts(report: Report) -> Iterator[Text]:
     yield from _divisors(report)
 
 
-def _certified(report: Report) -> Iterator[Text]:
+def _certified(report: Report) -> Iterator[_Labelled]:
     """The true errors, where they were measured."""
     if report.certificate is None:
         return
@@ -195,7 +214,7 @@ def _coverage(report: Report) -> str:
     return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}): --cases more"
 
 
-def _divisors(report: Report) -> Iterator[Text]:
+def _divisors(report: Report) -> Iterator[_Labelled]:
     """What `mean` divides by, as the candidate itself showed it; and where it contradicts itself."""
     divided: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for row in report.scaling:
@@ -210,7 +229,7 @@ def _divisors(report: Report) -> Iterator[Text]:
         )
 
 
-def _odd(report: Report) -> Iterator[Text]:
+def _odd(report: Report) -> Iterator[_Labelled]:
     """Whatever is neither agreement nor failure, so that nothing is taken for agreement that is not."""
     tally, verdicts = report.tally, report.tally.verdicts
     if count := verdicts[Verdict.UNDECIDED]:

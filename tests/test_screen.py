@@ -188,6 +188,18 @@ def test_colours_only_where_the_terminal_has_them():
     assert [line.rstrip() for line in capture.get().splitlines()] == lines(report((AGREE,)))
 
 
+def test_a_narrow_terminal_wraps_beside_the_labels():
+    """What goes on in the next line does not stand below the label; a command stays in one piece."""
+    console = Console(width=60, force_terminal=True, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        show(report((LOSS, WRONG)), console)
+    text = capture.get().splitlines()
+    start = next(number for number, line in enumerate(text) if line.startswith("Covered"))
+    assert text[start + 1].startswith(" " * 12)
+    assert all(len(line) <= 60 for line in text if not line.startswith("Again"))
+    assert f"Again       backproof check my_net.py:f --case {SPEC.id}" in text
+
+
 def test_names_of_candidates_are_no_markup():
     """A hostile name is shown as it is."""
     hostile = "[red]my_net.py:f[/red]"
