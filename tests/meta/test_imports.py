@@ -25,8 +25,8 @@ BELOW: dict[str, set[str]] = {
     "cli": {"route"},
     "pytest_plugin": {"route"},
 }
-# Rooms of several files in no folder of their own. Every other file beside them is a stage of the route: no room but the
-# front ends may import it, so that a file that the judge needs has to be listed here.
+# Rooms of several files in no folder of their own. Every other file beside them is a stage of the route: only the front
+# ends may import it, so that a file that the judge needs has to be listed here.
 SHARED_ROOMS = {
     "comparison": {"bounds", "comparison", "doubts", "residuals", "verdicts"},
     "examine": {"certificate", "examine", "histograms", "settle"},
