@@ -269,6 +269,27 @@ def test_compare_says_when_both_are_wrong():
     assert check.note.startswith("PyTorch is wrong here too (hardsigmoid")
 
 
+def test_compare_agrees_with_the_truth_where_both_are_at_the_edge_of_it():
+    """Further from the reference than the bound, on the other side of the truth: neither is wrong."""
+    case = case_of(SIGMOID)
+    bounds, true = Bounds(case), exact.reference(case)
+    limit = bounds.limit("textbook", dtype="float64", against="truth").inputs
+    # Both err by nearly the whole bound, in opposite ways: against each other that is twice the bound.
+    reference = replace(autograd.reference(case), inputs=true.inputs - 0.999 * limit)
+    tight = Given(case, accurate=float(limit.min()))
+    tight.tightest = lambda pair, level, *, dtype, against="reference": limit if against == "truth" else 0.5 * limit
+    checks = compare(case, replace(truth(case), inputs=true.inputs + 0.999 * limit), reference, tight)
+    found = next(check for check in checks if check.quantity == "input")
+    assert (found.verdict, found.note) == (Verdict.AGREE, "within the bound of the exact value")
+
+
+def test_compare_judges_nothing_where_nothing_is_given():
+    """Every array missing: no numbers at all."""
+    case = case_of(SIGMOID)
+    checks = judged(case, Answer(weights=(None, None), biases=(None, None)))
+    assert {check.verdict for check in checks.values()} == {Verdict.MISSING, Verdict.NOT_OFFERED}
+
+
 def test_compare_judges_another_dtype_by_its_own_bound():
     """float32 for a float64 case, and the other way round: noted, and held to what that dtype can do."""
     double = case_of(SIGMOID)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from backproof import check_gradients
-from backproof.candidates.contract import Answer, CandidateError
+from backproof.candidates.contract import Answer, CandidateError, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.certificate import Certificate
 from backproof.comparison import Bounds
-from backproof.examine import GradientError, ReferenceMissingError, ask, examine, reference_of, told
+from backproof.examine import Examiner, GradientError, ReferenceMissingError, ask, examine, reference_of, told
 from backproof.truth import autograd, exact
+from backproof.truth.deviations import met
 from backproof.verdicts import Verdict, whole_call
 
 CASE = build_case(NetworkSpec.parse("3-4-2,sigmoid,half_squared_error,sum,n5,f64,normal,s7"))
@@ -165,6 +167,29 @@ def test_reference_without_torch_says_what_to_do(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ReferenceMissingError, match=r"install backproof\[torch\], or take --reference exact"):
         reference_of("torch")
+
+
+def test_torch_as_a_candidate_is_not_blamed_for_its_listed_deviations():
+    """soft_margin's exp overflows in float32: a row of PyTorch's own, and nobody else's excuse."""
+    case = build_case(NetworkSpec.parse("5-4,gelu=tanh,soft_margin,mean,n14,f32,saturated,s77516346"))
+    checks = {(check.quantity, check.layer): check for check in examine(load("torch")[0], case)}
+    assert checks["delta", 1].verdict == Verdict.REFERENCE_WRONG
+    assert checks["delta", 1].note in {row.name for row in met(case, dtype="float32")}
+    same = examine(Scripted(lambda n, case: Answer.of(autograd.gradients(case))), case)
+    assert Verdict.NON_FINITE in {check.verdict for check in same}
+
+
+def test_examiner_fills_a_certificate():
+    """Each answer that can be read is measured, and no failed one."""
+    certificate = Certificate()
+    examiner = Examiner(
+        Scripted(lambda n, case: right(case) if n == 1 else Answer(failure="error")), certificate=certificate
+    )
+    examiner.examine(CASE)
+    examiner.examine(CASE)
+    assert {row.quantity: row.quantities for row in certificate.rows()} == {
+        "loss": 1, "delta": 2, "bias": 2, "weight": 2, "input": 1,
+    }  # fmt: skip
 
 
 def test_check_gradients_passes_and_fails_a_test():
