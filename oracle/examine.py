@@ -9,14 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof import doubts
 from backproof.candidates.builtin import Torch
 from backproof.candidates.contract import Answer, Candidate, load
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.certificate import Certificate
-from backproof.comparison import PROPAGATED, Bounds, compare, deviation
-from backproof.settle import Settlement
+from backproof.comparison import Bounds, compare, deviation
+from backproof.settle import Settlement, is_open
 from backproof.verdicts import Check, Verdict, whole_call
 
 Array = NDArray[Any]
@@ -73,7 +72,7 @@ class Examiner:
             return (whole_call(Verdict(answer.failure), answer.message),)
         bounds = Bounds(case)
         checks = compare(case, answer, self.reference(case), bounds)
-        if any(map(_open, checks)):
+        if any(map(is_open, checks)):
             checks = self.settlement.settle(case, checks)
         if isinstance(self.candidate, Torch):
             checks = tuple(_own_deviation(case, check) for check in checks)
@@ -95,13 +94,6 @@ def _own_deviation(case: Case, check: Check) -> Check:
         return check
     name = deviation(case, check.quantity, check.layer, dtype=case.spec.dtype)
     return check if name is None else check._replace(verdict=Verdict.REFERENCE_WRONG, note=name)
-
-
-def _open(check: Check) -> bool:
-    """Whether a check is of the kind that single samples settle: too deep for the chained bound, or beside a kink."""
-    if check.verdict is Verdict.UNDECIDED:
-        return check.note in (doubts.DEPTH, doubts.KINK)
-    return check.verdict is Verdict.AGREE and check.note.startswith(PROPAGATED)
 
 
 def examine(candidate: Candidate, case: Case, *, truth: Truth = "torch", repeat: bool = False) -> tuple[Check, ...]:

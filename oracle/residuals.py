@@ -116,15 +116,20 @@ class _Test:
 
 
 def _residual(test: _Test, without_kinks: _Test) -> Residual:
-    # Both sides were computed: the candidate's in its dtype, and what stands against it here in float64.
-    bound = 2.0 * SLACK * (test.expected.error + test.reading_error)
+    """Numbers that are not finite, on either side, were overflowed or divided by 0: they are evidence of nothing."""
+    bound, tight = _allowed(test), _allowed(without_kinks)
     distance = np.abs(test.own - test.expected.value)
-    ratio = np.where(distance <= bound, 0.0, distance / np.maximum(bound, np.finfo(np.float64).tiny))
-    excess = np.where(np.isnan(bound), 0.0, np.where(np.isnan(test.own), np.inf, ratio))
-    tight = 2.0 * SLACK * (without_kinks.expected.error + without_kinks.reading_error)
-    size, largest = float(np.abs(test.expected.value).max(initial=0.0)), float(np.max(tight, initial=0.0))
+    known = np.isfinite(distance) & np.isfinite(bound)
+    excess = np.where(known & (distance > bound), distance / np.maximum(bound, np.finfo(np.float64).tiny), 0.0)
+    size = float(np.abs(test.expected.value[known]).max(initial=0.0))
+    largest = float(np.max(tight, initial=0.0)) if known.all() else np.inf
     power = 0.0 if largest == 0.0 else largest / size if size > 0.0 and largest < np.inf else np.inf
     return Residual(test.equation, test.layer, test.quantity, float(excess.max(initial=0.0)), power)
+
+
+def _allowed(test: _Test) -> Array:
+    # Both sides were computed: the candidate's in its dtype, and what stands against it here in float64.
+    return 2.0 * SLACK * (test.expected.error + test.reading_error)
 
 
 def _tests(case: Case, given: Offered, arithmetic: Arithmetic) -> Iterator[_Test]:

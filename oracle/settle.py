@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from backproof import doubts
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case, build_case
 from backproof.cases.gradients import Array
 from backproof.cases.sampling import iterate_specs
+from backproof.comparison import PROPAGATED
 from backproof.residuals import Residual, residuals
 from backproof.truth.divisors import divisor
 from backproof.verdicts import Check, Verdict
@@ -98,6 +100,13 @@ class Settlement:
         return (domain.contains(one.spec) or not domain.contains(case.spec)) and divisor(one) != 0.0
 
 
+def is_open(check: Check) -> bool:
+    """Whether a check is of the kind that single samples settle: too deep for the chained bound, or beside a kink."""
+    if check.verdict is Verdict.UNDECIDED:
+        return check.note in (doubts.DEPTH, doubts.KINK)
+    return check.verdict is Verdict.AGREE and check.note.startswith(PROPAGATED)
+
+
 def _accused(checks: tuple[Check, ...], sample: int, broken: Residual) -> tuple[Check, ...]:
     where = "the loss" if broken.layer is None else f"layer {broken.layer}"
     note = (
@@ -105,7 +114,8 @@ def _accused(checks: tuple[Check, ...], sample: int, broken: Residual) -> tuple[
         f"{broken.excess:.3g} times what rounding explains, with sample {sample} alone"
     )
     return tuple(
-        check._replace(verdict=Verdict.DISAGREE, note=note) if _shows(check, broken) else check for check in checks
+        check._replace(verdict=Verdict.DISAGREE, note=note) if is_open(check) and _shows(check, broken) else check
+        for check in checks
     )
 
 
