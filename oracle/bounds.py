@@ -22,6 +22,17 @@ Against = Literal["reference", "truth"]
 _KINKS: Final[dict[Level, Kinks]] = {"kink": "any", "same side": "none"}
 
 
+def _halved(distance: Gradients) -> Gradients:
+    """Half of every number, which is exact."""
+    return Gradients(
+        0.5 * distance.loss,
+        tuple(0.5 * weight for weight in distance.weights),
+        tuple(None if bias is None else 0.5 * bias for bias in distance.biases),
+        None if distance.inputs is None else 0.5 * distance.inputs,
+        None if distance.deltas is None else tuple(0.5 * delta for delta in distance.deltas),
+    )
+
+
 class Pair(NamedTuple):
     """One quantity with both its arrays, of the same shape."""
 
@@ -85,8 +96,13 @@ class Bounds:
         return np.fmin(chained, entry(propagated, pair.quantity, pair.layer))
 
     def _once(self, bound: _Bound, level: Level, dtype: str | None, against: Against) -> Gradients:
-        key = (bound.__name__, level, dtype or self.case.spec.dtype, against)
-        if key not in self._found:
+        dtype = dtype or self.case.spec.dtype
+        key = (bound.__name__, level, dtype, against)
+        if key not in self._found and against == "truth":
+            # The same bound without the reference's share, which is none or, in float64, exactly half.
+            distance = self._once(bound, level, dtype, "reference")
+            self._found[key] = distance if dtype == "float32" else _halved(distance)
+        elif key not in self._found:
             self._found[key] = bound(
                 self.case,
                 forms="accurate" if level == "accurate" else "textbook",
