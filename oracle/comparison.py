@@ -262,26 +262,30 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
 
 
 def _arbitrate(pair: Pair, bounds: Bounds, dtype: str, note: str) -> Check:
-    """Candidate and reference differ by more than rounding: exact arithmetic says which of the two is wrong."""
+    """Candidate and reference differ by more than rounding: exact arithmetic says which of the two is wrong.
+
+    Each holds where it is within its bound of the enclosure. An enclosure is wide where a number lies on a kink that no
+    precision resolves (a tie of thirds, say); what is then within reach of both is undecided.
+    """
     numbers = _Numbers(pair, bounds.tightest(pair, "textbook", dtype=dtype))
     middle = entry(bounds.exact().middle, pair.quantity, pair.layer)
     radius = entry(bounds.exact().radius, pair.quantity, pair.layer)
     known = np.isfinite(middle) & np.isfinite(radius)
-    beyond = numbers.ratio > 1.0
-    if (known & (radius <= numbers.limit))[beyond].all():
 
-        def holds(values: Array, dtype: str) -> bool:
-            limit = bounds.tightest(pair, "textbook", dtype=dtype, against="truth")
-            truth = pair._replace(candidate=values, reference=middle)
-            return _Numbers(truth, np.where(known, limit + radius, np.inf)).within
+    def holds(values: Array, dtype: str) -> bool:
+        limit = bounds.tightest(pair, "textbook", dtype=dtype, against="truth")
+        truth = pair._replace(candidate=values, reference=middle)
+        return _Numbers(truth, np.where(known, limit + radius, np.inf)).within
 
-        reference_holds = holds(pair.reference, "float64")
-        if holds(pair.candidate, dtype):
-            if reference_holds:
-                return numbers.check(Verdict.AGREE, "within the bound of the exact value", middle)
-            return numbers.check(Verdict.REFERENCE_WRONG, _named(pair, bounds), middle)
+    reference_holds = holds(pair.reference, "float64")
+    if holds(pair.candidate, dtype):
         if not reference_holds:
-            note = "; ".join(part for part in (f"PyTorch is wrong here too ({_named(pair, bounds)})", note) if part)
+            return numbers.check(Verdict.REFERENCE_WRONG, _named(pair, bounds), middle)
+        if (known & (radius <= numbers.limit))[numbers.ratio > 1.0].all():
+            return numbers.check(Verdict.AGREE, "within the bound of the exact value", middle)
+        return numbers.check(Verdict.UNDECIDED, doubts.KINK, middle)
+    if not reference_holds:
+        note = "; ".join(part for part in (f"PyTorch is wrong here too ({_named(pair, bounds)})", note) if part)
     return numbers.check(Verdict.DISAGREE if numbers.same_pattern else Verdict.NON_FINITE, note, middle)
 
 

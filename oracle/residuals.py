@@ -213,18 +213,24 @@ def _across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | No
     divisor and of the factor; gamma_{O+2} for the sums, which all have one sign. These are first-order terms; the
     others are smaller by the relative error of delta, hence by LEGIBLE, beyond which nothing is read.
     """
-    square = float((delta.value * delta.value).sum())
-    if not 0.0 < square < np.inf:
+    largest = float(np.abs(delta.value).max(initial=0.0))
+    if not np.finfo(np.float64).tiny < largest < np.inf:
         return None
-    size = np.abs(delta.value)
-    relative = 2.0 * float((size * delta.error).sum()) / square
+    # Scaled to 1, so that neither the squares nor the products of tiny numbers underflow here.
+    own, own_error, shown = (
+        delta.value / largest,
+        delta.error / largest,
+        Rounded(dw.value / largest, dw.error / largest),
+    )
+    square, size = float((own * own).sum()), np.abs(own)
+    relative = 2.0 * float((size * own_error).sum()) / square
     if not relative < LEGIBLE:
         return None
-    value = delta.value @ dw.value / square
-    error = (size @ dw.error + delta.error @ np.abs(dw.value)) / square
+    value = own @ shown.value / square
+    error = (size @ shown.error + own_error @ np.abs(shown.value)) / square
     error = (error + np.abs(value) * relative) * (1.0 + 4.0 * LEGIBLE)
-    error += _sum_error(size @ np.abs(dw.value) / square, size.shape[1])
-    return Rounded(value, error + arithmetic.smallest / np.sqrt(square))
+    error += _sum_error(size @ np.abs(shown.value) / square, size.shape[1])
+    return Rounded(value, error + arithmetic.smallest / largest)
 
 
 def _along(dw: Rounded, a: Rounded, arithmetic: Arithmetic) -> Rounded | None:
