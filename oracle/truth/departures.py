@@ -22,7 +22,7 @@ LOSS_SOURCE: Final = (
     "https://github.com/pytorch/pytorch/blob/008af87c5f0d6652418bf0d884e63a3a06682e1d/aten/src/ATen/native/Loss.cpp"
 )
 """PyTorch's source before https://github.com/pytorch/pytorch/pull/98745 and https://github.com/pytorch/pytorch/pull/92145,
-hence of 2.0 or before."""
+which are of 2023: of 2.1 or before."""
 
 EPSILON: Final = float(np.float32(1e-12))
 """The clamp of p (1 - p), which PyTorch holds in float32 whatever the dtype."""
@@ -76,8 +76,9 @@ def soft_margin_overflows(a: Rounded, y: Array, options: Options, arithmetic: Ar
 
 
 def square_overflows(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Mask:
-    """(a - y)^2 > largest."""
-    return np.abs(a.value - y) + a.error > math.sqrt(arithmetic.largest)
+    """(a - y)^2 > largest, or (a - y)^2/v > largest with v = max(var, eps)."""
+    variance = np.minimum(np.maximum(options["var"], float(options["eps"])).astype(np.float64), 1.0)
+    return np.abs(a.value - y) + a.error > np.sqrt(arithmetic.largest * variance)
 
 
 def terms_overflow(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Mask:
@@ -99,7 +100,7 @@ DEPARTURES: Final[tuple[Deviation, ...]] = (
         where="-3 < z < 3",
         concerns="gradient",
         how_much="relative 3.0e-8",
-        since="2.0 or before",
+        since="2.1 or before",
         sources=(ACTIVATION_SOURCE,),
         dtypes=("float64",),
         at_layer=hardsigmoid_slopes,
@@ -121,7 +122,7 @@ DEPARTURES: Final[tuple[Deviation, ...]] = (
         where="|z| > 1.8e19 in float32, 1.3e154 in float64",
         concerns="gradient",
         how_much="NaN for 0 or 1",
-        since="2.0 or before",
+        since="2.1 or before",
         sources=(ACTIVATION_SOURCE,),
         at_layer=gelu_square_overflows,
     ),
@@ -131,7 +132,7 @@ DEPARTURES: Final[tuple[Deviation, ...]] = (
         where="z > 5.7e37 in float32, 3.0e307 in float64",
         concerns="value",
         how_much="inf for z",
-        since="2.0 or before",
+        since="2.1 or before",
         sources=(ACTIVATION_SOURCE,),
         at_layer=hardswish_overflows,
     ),
@@ -141,7 +142,7 @@ DEPARTURES: Final[tuple[Deviation, ...]] = (
         where="88.7 < beta z <= threshold in float32, 709.8 < beta z <= threshold in float64",
         concerns="both",
         how_much="inf for z in the value, NaN for 1 in the gradient",
-        since="2.0 or before",
+        since="2.1 or before",
         sources=(ACTIVATION_SOURCE, "https://github.com/pytorch/pytorch/issues/171249"),
         at_layer=softplus_overflows,
     ),
@@ -172,14 +173,14 @@ DEPARTURES: Final[tuple[Deviation, ...]] = (
         where="-y a > 88.7 in float32, 709.8 in float64",
         concerns="both",
         how_much="inf for -y a in the value, NaN for -y in the gradient",
-        since="2.0 or before",
+        since="2.1 or before",
         sources=(LOSS_SOURCE,),
         at_output=soft_margin_overflows,
     ),
     Deviation(
-        name="gaussian_nll: (a - y)^2 overflows before it is divided by var",
+        name="gaussian_nll: (a - y)^2 overflows, or (a - y)^2/var before it is halved",
         what=("gaussian_nll",),
-        where="|a - y| > 1.8e19 in float32, 1.3e154 in float64",
+        where="|a - y| > r min(1, sqrt(var)), r = 1.8e19 in float32, 1.3e154 in float64",
         concerns="value",
         how_much="inf for (a - y)^2/(2 var)",
         since="2.13 or before",
