@@ -258,8 +258,8 @@ def _by_course_notes(subject: Subject) -> Finder:
     return lambda error: not rivals.course_notes(subject.with_error(error), differences)
 
 
-PASSES_IN_TIME: Final = 6_500
-"""Slow gradcheck is run where two forward passes for each parameter cost no more than so many layers."""
+LAYERS_IN_TIME: Final = 3_500
+"""Slow gradcheck is run where forward passes for all parameters, times the cost of one in layers, are no more."""
 
 PARAMETERS_IN_TIME: Final = 4_400
 """Central differences of all parameters are taken of so many at most."""
@@ -273,15 +273,15 @@ def parameters(spec: NetworkSpec) -> int:
 
 def _slow(spec: NetworkSpec) -> str:
     # Calling a function through autograd costs about as much as four small layers.
-    if parameters(spec) * (spec.depth + 4) <= PASSES_IN_TIME:
+    if parameters(spec) * (spec.depth + 4) <= LAYERS_IN_TIME:
         return ""
-    return f"not run: {2 * parameters(spec):,} passes of {spec.depth} layers"
+    return f"not run: {2 * parameters(spec):,} forward passes"
 
 
 def _many(spec: NetworkSpec) -> str:
     if parameters(spec) <= PARAMETERS_IN_TIME:
         return ""
-    return f"not run: {2 * parameters(spec):,} passes of {spec.depth} layers"
+    return f"not run: {2 * parameters(spec):,} forward passes"
 
 
 def _single(spec: NetworkSpec) -> str:

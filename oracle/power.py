@@ -63,7 +63,7 @@ class Grid:
     depths: Sequence[int] = (1, 2, 4, 8, 16, 30)
     widths: Sequence[int] = (4, 16, 64)
     cases: int = 12
-    batch_size: int = 4
+    batch_size: int = 2
     activations: Sequence[str] = tuple(name for pair in zip(SMOOTH, PIECEWISE_LINEAR, strict=True) for name in pair)
     losses: Sequence[str] = ("mse", "cross_entropy")
 

@@ -184,7 +184,7 @@ def test_what_takes_too_long_says_so():
     found = power(grid, checkers=("gradcheck", "course notes, 1e-7"))
     spec = next(grid.cells[0].specs(0, seed=0))
     assert parameters(spec) == 4 * 64 * 65
-    assert set(found["note"]) == {f"not run: {2 * parameters(spec):,} passes of 4 layers"}
+    assert set(found["note"]) == {f"not run: {2 * parameters(spec):,} forward passes"}
     assert found["smallest"].isna().all()
 
 
