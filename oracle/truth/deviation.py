@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -84,6 +85,7 @@ class Deviation:
         return quantity == "loss" or self.at_layer is not None
 
 
+@lru_cache(maxsize=4)  # one case is asked about once for each of its quantities
 def _layers(case: Case, dtype: str) -> list[Layer]:
     """The forward pass in float64, with the errors of arithmetic in `dtype`."""
     return forward(case, parameters_of(case), Arithmetic.of(dtype))
