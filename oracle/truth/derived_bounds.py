@@ -12,6 +12,7 @@ import numpy as np
 from backproof.cases import Case, Direction, Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.divisors import divisor
+from backproof.truth.loss_terms import Losses
 from backproof.truth.objective_bounds import objective, penalty_gradient, unreduced
 from backproof.truth.rounding import (
     SLACK,
@@ -145,13 +146,13 @@ def _outer(delta: Rounded, inputs: Rounded, arithmetic: Arithmetic) -> Array:
     return error
 
 
-def _shares(case: Case, losses: Rounded, arithmetic: Arithmetic) -> Array:
+def _shares(case: Case, losses: Losses, arithmetic: Arithmetic) -> Array:
     """The error of each sample's share of C: its losses times the upstream, or divided by the batch's divisor."""
     if case.spec.reduction == "none":
         scale = np.abs(np.asarray(case.upstream, dtype=np.float64))
     else:
         scale = np.broadcast_to(1.0 / divisor(case), losses.value.shape)
-    entries = scale * (losses.error + arithmetic.gamma(losses.value[0].size + len(case.y) + 4) * losses.magnitude)
+    entries = scale * (losses.error + arithmetic.gamma(losses.value[0].size + len(case.y) + 4) * losses.size)
     error: Array = entries.reshape(len(case.y), -1).sum(axis=1)
     error += arithmetic.smallest * (error > 0.0)
     return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
-from backproof.truth.loss_terms import Bounded, Options, over_samples
+from backproof.truth.loss_terms import Bounded, Losses, Options, over_samples
 
 
 def mse(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
@@ -77,13 +77,18 @@ def huber(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bou
 
 
 def gaussian_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = 1/2 (log v + d^2 / v) (+ 1/2 log 2 pi), v = max(var, eps); g = d / v:   e_g = e / v + 4u(|d| + e) / v."""
+    """C = 1/2 (log v + d^2 / v) (+ 1/2 log 2 pi), v = max(var, eps); g = d / v:   e_g = e / v + 4u(|d| + e) / v.
+
+    The size is that of both terms, which may be added up each on its own.
+    """
     u, e, d = arithmetic.unit, a.error, a.value - y
     v = np.maximum(np.asarray(options["var"], dtype=np.float64), float(options["eps"]))
     constant = 0.5 * np.log(2.0 * np.pi) if options["full"] else 0.0
     reach = np.abs(d) + e
     rounding = 3.0 + 3.0 * np.abs(np.log(v)) + 3.0 * reach * reach / v + 4.0 * constant
-    losses = Rounded(0.5 * (np.log(v) + d * d / v) + constant, 0.5 * (2.0 * np.abs(d) + e) * e / v + u * rounding)
+    error = 0.5 * (2.0 * np.abs(d) + e) * e / v + u * rounding
+    size = 0.5 * (np.abs(np.log(v)) + reach * reach / v) + constant
+    losses = Losses(0.5 * (np.log(v) + d * d / v) + constant, error, size, size.size)
     return losses, Rounded(d / v, (e + 4.0 * u * reach) / v)
 
 

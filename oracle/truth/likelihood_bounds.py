@@ -7,6 +7,7 @@ import numpy as np
 from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded
 from backproof.truth.loss_terms import (
     Bounded,
+    Losses,
     Options,
     class_weights,
     one_hot,
@@ -26,7 +27,7 @@ def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bound
 
     e_g = e [y / ((p - f e) p) + (1-y) / ((1-p - f e)(1-p))] + 4u [y / (p - f e) + (1-y) / (1-p - f e)],  infinite where
     p - f e or 1 - p - f e is not positive: the quotient is then unbounded, and inf, NaN and PyTorch's clamp are all
-    within rounding.
+    within rounding. A logarithm may err by 4u of itself, an exponential by 5u: see `allowances.py`.
     """
     u, e, p = arithmetic.unit, a.error, a.value
     low, high = positive_or_zero(p - SEARCH * e), positive_or_zero(1.0 - p - SEARCH * e)
@@ -35,7 +36,7 @@ def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bound
     rounding = 4.0 * u * (y / low + (1.0 - y) / high)
     slope_error = y * e / (low * p) + (1.0 - y) * e / (high * (1.0 - p)) + rounding
     value = -(xlogy(y, p) + xlogy(1.0 - y, 1.0 - p))
-    value_error = y * e / low + (1.0 - y) * e / high + u * (4.0 * np.abs(value) + 2.0 + 2.0 * np.abs(y))
+    value_error = y * e / low + (1.0 - y) * e / high + u * (7.0 * np.abs(value) + 2.0)
     return Rounded(value, np.where(blind, np.inf, value_error)), Rounded(g, np.where(blind, np.inf, slope_error))
 
 
@@ -61,22 +62,28 @@ def nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bound
 
 
 def kl_div(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = y (log y - a), g = -y, exactly; with log_target C = exp(y) (y - a), g = -exp(y):   e_g = 4u exp(y)."""
+    """C = y (log y - a), g = -y, exactly; with log_target C = exp(y) (y - a), g = -exp(y):   e_g = 5u exp(y).
+
+    The size is that of both terms, for entropy and cross-entropy may be added up each on its own.
+    """
     u = arithmetic.unit
     if options["log_target"]:
         t = np.exp(y)
-        entropy, slope_error = t * y, 4.0 * u * t
+        entropy, slope_error = t * y, 5.0 * u * t
     else:
         t, entropy, slope_error = y, xlogy(y, y), np.zeros_like(y)
-    rounding = 6.0 * u * (np.abs(entropy) + np.abs(t) * a.magnitude) + slope_error * (np.abs(y) + a.magnitude)
-    return Rounded(entropy - t * a.value, np.abs(t) * a.error + rounding), Rounded(-t, slope_error)
+    size = np.abs(entropy) + np.abs(t) * a.magnitude
+    rounding = 6.0 * u * size + slope_error * (np.abs(y) + a.magnitude)
+    losses = Losses(entropy - t * a.value, np.abs(t) * a.error + rounding, size, size.size)
+    return losses, Rounded(-t, slope_error)
 
 
 def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a) expm1(f e) + 4u(exp(a) + |y|).
+    """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a) expm1(f e) + 6u(exp(a + f e) + |y|).
 
     Otherwise C = a - y log q, g = 1 - y / q, q = a + eps:   e_g = y e / ((q - f e) q) + 4u(1 + y / (q - f e)).
-    `full` adds Stirling's y log y - y + 1/2 log(2 pi y) where y > 1: a constant of the data.
+    `full` adds Stirling's y log y - y + 1/2 log(2 pi y) where y > 1: a constant of the data. The size is that of all
+    terms, which may be added up each kind on its own.
     """
     u, e, v = arithmetic.unit, a.error, a.value
     constant, constant_error = np.zeros_like(v), np.zeros_like(v)
@@ -87,27 +94,27 @@ def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) 
     if options["log_input"]:
         rate = np.exp(v)
         grown = rate * np.expm1(SEARCH * e)
-        slope_error = grown + 4.0 * u * (rate + np.abs(y))
-        value_error = grown + np.abs(y) * e + 4.0 * u * (rate + np.abs(y) * a.magnitude)
+        slope_error = grown + 6.0 * u * (rate + grown + np.abs(y))
+        value_error = grown + np.abs(y) * e + 6.0 * u * (rate + grown + np.abs(y) * a.magnitude)
         value, g, blind = rate - y * v, rate - y, rate + grown > arithmetic.largest
+        size = rate + grown + np.abs(y) * a.magnitude
     else:
         q = v + float(options["eps"])
         low = positive_or_zero(q - SEARCH * e)
         slope_error = y * e / (low * q) + 4.0 * u * (1.0 + y / low)
-        value_error = e + y * e / low + 4.0 * u * (np.abs(v) + np.abs(xlogy(y, q)) + y)
+        value_error = e + y * e / low + 6.0 * u * (np.abs(v) + np.abs(xlogy(y, q)) + y)
         value, g, blind = v - xlogy(y, q), 1.0 - y / q, low == 0.0
+        size = a.magnitude + np.abs(xlogy(y, q))
     value_error += constant_error + 2.0 * u * np.abs(constant)
-    return (
-        Rounded(value + constant, np.where(blind, np.inf, value_error)),
-        Rounded(g, np.where(blind, np.inf, slope_error)),
-    )
+    losses = Losses(value + constant, np.where(blind, np.inf, value_error), size + np.abs(constant), size.size)
+    return losses, Rounded(g, np.where(blind, np.inf, slope_error))
 
 
-def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arithmetic) -> Bounded:
+def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
     """C = P softplus(-a) + Q softplus(a), g = Q s(a) - P s(-a): every loss that is built on log s.
 
     e_g = (|P| + |Q|)(min((s' + .0963 f e) e, 1) + 7u): forms that write s(a) - y or 1 - s(a) cancel, so that the error
-    is one of numbers near 1.   e_C = (|g| + (|P| + |Q|) min(f e / 4, 1)) e + 5u (|P| + |Q|) max(1, |a|); the textbook's
+    is one of numbers near 1.   e_C = (|g| + (|P| + |Q|) min(f e / 4, 1)) e + 6u (|P| + |Q|) max(1, |a|); the textbook's
     log(1 - s(a)) loses 2u exp(|a|).
     """
     u, e = arithmetic.unit, a.error
@@ -118,7 +125,7 @@ def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arith
     shared = np.log1p(np.exp(-np.abs(a.value)))
     value = positive * (np.maximum(-a.value, 0.0) + shared) + negative * (np.maximum(a.value, 0.0) + shared)
     value_error = (np.abs(g) + weight * np.minimum(0.25 * SEARCH * e, 1.0)) * e
-    value_error += 5.0 * u * weight * np.maximum(1.0, np.abs(a.value))
+    value_error += 6.0 * u * weight * np.maximum(1.0, np.abs(a.value))
     if arithmetic.forms == "textbook":
         value_error += 2.0 * u * weight * np.exp(np.minimum(np.abs(a.value) + e, 700.0))
     return Rounded(value, value_error), Rounded(g, slope_error)
@@ -162,4 +169,7 @@ def cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic
     error = total * p.error + 4.0 * u * np.abs(g) + 3.0 * u * (total * p.value + share)
     if not indexed or smoothing or options.get("weight") is not None:
         error += arithmetic.gamma(classes + 4) * total * (p.value + p.error)
-    return over_samples(Rounded(-share * logp.value, share * logp.error), arithmetic), Rounded(g, error)
+    # Only the target's own logarithm counts where the target is an index and not smoothed.
+    terms = len(y) if indexed and not smoothing else None
+    losses = over_samples(Rounded(-share * logp.value, share * logp.error), arithmetic, terms=terms)
+    return losses, Rounded(g, error)

@@ -2,9 +2,9 @@
 
     bound(a, y, options, arithmetic) -> (losses, gradient)
 
-a: the outputs a^L with their errors e, shape (N, O); y: the targets, exact; options: torch's keywords, arrays included.
 a: the outputs a^L with errors e, shape (N, O); y: the targets, exact; options: torch keywords, arrays included. The
-losses have the shape of the unreduced losses, (N, O) or (N,); the gradient g = dC/da is (N, O). d = a - y throughout.
+losses have the shape of the unreduced losses, (N, O) or (N,), and are `Losses` where each is a sum over a sample; the
+gradient g = dC/da is (N, O). d = a - y throughout.
 Each error is |dg/da| e, with the supremum of |dg/da| within reach where it varies, plus roundings of the formula
 in `rounding.py`. Infinite entries say that rounding alone can put any number there.
 """
@@ -12,22 +12,48 @@ in `rounding.py`. Infinite entries say that rounding alone can put any number th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 
 Options = Mapping[str, Any]
-Bounded = tuple[Rounded, Rounded]
+
+
+class Losses(NamedTuple):
+    """Unreduced losses, (N, O) or (N,), with their errors, and what a sum over the batch adds up, in any order.
+
+    size: the magnitudes of each loss' own terms, summed; terms: how many terms but zeros the whole batch has.
+    """
+
+    value: Array
+    error: Array
+    size: Array
+    terms: int
+
+    @classmethod
+    def of(cls, losses: Rounded | Losses) -> Losses:
+        """Losses of one term each, if they are not sums."""
+        if isinstance(losses, Losses):
+            return losses
+        return cls(losses.value, losses.error, losses.magnitude, losses.value.size)
+
+
+Bounded = tuple[Rounded | Losses, Rounded]
 LossBound = Callable[[Rounded, Array, Options, Arithmetic], Bounded]
 
 
-def over_samples(entries: Rounded, arithmetic: Arithmetic, spare: int = 4) -> Rounded:
-    """The sum of each row: e = sum e_i + gamma_{O + spare} sum |v_i|, shape (N,)."""
-    gamma = arithmetic.gamma(entries.value.shape[1] + spare)
-    error = entries.error.sum(axis=1) + gamma * entries.magnitude.sum(axis=1)
-    return Rounded(entries.value.sum(axis=1), error)
+def over_samples(entries: Rounded, arithmetic: Arithmetic, spare: int = 4, terms: int | None = None) -> Losses:
+    """The sum of each row: e = sum e_i + gamma_{O + spare} sum |v_i| + O eta [> 0], shape (N,).
+
+    terms: how many entries are no zeros by definition, all unless given.
+    """
+    classes = entries.value.shape[1]
+    size = entries.magnitude.sum(axis=1)
+    error = entries.error.sum(axis=1) + arithmetic.gamma(classes + spare) * size
+    arithmetic.underflow_in_place(error, classes)
+    return Losses(entries.value.sum(axis=1), error, size, entries.value.size if terms is None else terms)
 
 
 def one_hot(y: Array, classes: int, ignored: int) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
-from backproof.truth.loss_terms import Bounded, Options, class_weights, over_samples
+from backproof.truth.loss_terms import Bounded, Losses, Options, class_weights, over_samples
 
 GRAIN = 2.0**12
 """Numbers that are multiples of 1/GRAIN and small are added without rounding in both dtypes: see `is_added_exactly`."""
@@ -74,9 +74,10 @@ def multilabel_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithm
     error = (near.sum(axis=1) + near.sum(axis=2)) / classes + arithmetic.gamma(classes + 1) * (received + given)
     moved = np.where(pair & ((gap + e_gap > 0.0) | near), e_gap, 0.0)
     size = np.where(active, gap, 0.0) + moved
-    value_error = (moved + arithmetic.gamma(classes * classes + 4) * size).sum(axis=(1, 2)) / classes
+    sizes = size.sum(axis=(1, 2)) / classes
+    value_error = moved.sum(axis=(1, 2)) / classes + arithmetic.gamma(classes * classes + 4) * sizes
     value = np.where(active, gap, 0.0).sum(axis=(1, 2)) / classes
-    return Rounded(value, value_error), Rounded(received - given, error)
+    return Losses(value, value_error, sizes, int(pair.sum())), Rounded(received - given, error)
 
 
 def margin_error(a: Rounded, b: Rounded, margin: float, arithmetic: Arithmetic) -> Array:

@@ -8,9 +8,10 @@ from backproof.cases import Case
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.divisors import divisor
 from backproof.truth.loss_bounds import LOSS_BOUNDS
+from backproof.truth.loss_terms import Losses
 
 
-def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
+def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Losses, Rounded]:
     """The unreduced losses, (N, O) or (N,), and their own gradient dC/da^L (N, O), before any scale.
 
     An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope.
@@ -18,25 +19,28 @@ def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     y = np.asarray(case.y, np.float64) if case.y.dtype.kind == "f" else case.y
     losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
     overflowed = 0.0 * outputs.error.sum(axis=1, keepdims=True)
-    return losses, Rounded(gradient.value, gradient.error + overflowed)
+    return Losses.of(losses), Rounded(gradient.value, gradient.error + overflowed)
 
 
 def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
     """C with its penalty, or the unreduced losses, and g = dC/da^L: the loss' gradient times the reduction's scale c.
 
     Under reduction "none" the given upstream stands for c. Scaling errs by 3u: 1/N is rounded, the product is, and the
-    sum may be scaled in two steps. A weighted mean's divisor is itself a sum.
-    e_C = |c| (sum e + gamma_{k+4} sum |C_i|) + eta over k entries, and what the penalty adds.
+    sum may be scaled in two steps. A weighted mean's divisor is itself a sum, of N weights.
+    e_C = |c| (sum e + gamma_{k+4} sum |C_i| + k eta) + eta over the k terms of all losses, which a program may add up
+    in one sum, and what the penalty adds.
     """
     spec = case.spec
     losses, gradient = unreduced(case, outputs, arithmetic)
     if spec.reduction == "none":
         scale = np.asarray(case.upstream, dtype=np.float64)
         scale = scale if scale.ndim == 2 else scale[:, None]
-        loss = losses
+        loss = Rounded(losses.value, losses.error)
     else:
         scale = np.asarray(1.0 / divisor(case))
-        total = losses.error.sum() + arithmetic.gamma(losses.value.size + 4) * losses.magnitude.sum()
+        gamma = arithmetic.gamma(losses.terms + 4 + _summed_weights(case))
+        total = losses.error.sum() + gamma * losses.size.sum()
+        total += losses.terms * arithmetic.smallest * (total > 0.0)
         loss = _penalised(Rounded(scale * losses.value.sum(), scale * total), case, arithmetic)
     error = loss.error + arithmetic.smallest * (loss.error > 0.0)
     if np.abs(losses.value).sum() + losses.error.sum() > arithmetic.largest:
@@ -45,9 +49,14 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     return loss, gradient if spec.reduction == "sum" else _scaled(gradient, scale, case, arithmetic)
 
 
-def _scaled(gradient: Rounded, scale: Array, case: Case, arithmetic: Arithmetic) -> Rounded:
+def _summed_weights(case: Case) -> int:
+    """How many class weights a weighted mean adds up to divide by."""
     weighted = case.spec.reduction == "mean" and case.loss_arrays.get("weight") is not None
-    roundings = 3 + (len(case.y) if weighted else 0)
+    return len(case.y) if weighted else 0
+
+
+def _scaled(gradient: Rounded, scale: Array, case: Case, arithmetic: Arithmetic) -> Rounded:
+    roundings = 3 + _summed_weights(case)
     error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
     arithmetic.underflow_in_place(error)
     arithmetic.overflow_in_place(error, arithmetic.gamma(roundings))

@@ -1,10 +1,14 @@
 """The rounding bound of the row-wise activations: softmax, softmin, log_softmax.
 
 A row of K preactivations z with errors e_z, E = max e_z, m = max z. Moving every z by at most E moves no exp(z_i -
-z_j) by more than a factor exp(2E), so  |p~ - p| <= p expm1(2E);  the arithmetic adds a relative error of (K + 8) u
-for the sum and the quotient, 2|z - m| u for the rounded argument z - m and |m| u for forms that never subtract m or
-subtract a rounded log-sum-exp.  log-sum-exp itself moves by at most E (it is 1-Lipschitz in the maximum norm).  The
-Jacobian product is p * (s - sum p s) for softmax and s - p sum s for log_softmax.
+z_j) by more than a factor exp(2E), so  |p~ - p| <= p expm1(2E).  log-sum-exp itself moves by at most E (it is
+1-Lipschitz in the maximum norm).  The Jacobian product is p * (s - sum p s) for softmax, s - p sum s for log_softmax.
+
+The arithmetic of p, in units of u relative to it, with S = sum exp(z - m) <= K: an exponential errs by 5, its argument
+by |z - m|; the sum S by the mean of these over p, which is 5 + log K at most, and K - 1; the quotient by 1: together
+K + 10 + log K + |z - m|.  The form exp(z - l), l = m + log S, has the sum's error in l, 4 log S of the logarithm and
+|l| of the sum, then |z - l| <= |z - m| + log S of the difference: 6 log K + |m| in all.  log p likewise, with 2 |log p|
+for the difference, or for the logarithm of p in forms that take it.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from backproof.truth.arithmetic import SEARCH, Arithmetic, Rounded
 def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
     """softmax(z) per row, shape (N, K).
 
-    e_p = min(1, p [expm1(2 f E) + (1 + 2 f E) u (K + 8 + 2|z - m| + |m|)]) + eta.
+    e_p = min(1, p [expm1(2 f E) + (1 + 2 f E) u (K + 10 + 6 log K + 2|z - m| + |m|)]) + eta.
     """
     top = z.value.max(axis=1, keepdims=True)
     below = z.value - top
@@ -30,7 +34,8 @@ def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
         # exp(z - z) / exp(z - z), or exp(z) / exp(z): the one class has probability 1 in every correct form.
         return Rounded(p, np.zeros_like(p))
     spread = 2.0 * SEARCH * z.error.max(axis=1, keepdims=True)
-    units = arithmetic.unit * (p.shape[1] + 8.0 + 2.0 * np.abs(below) + np.abs(top))
+    classes = p.shape[1]
+    units = arithmetic.unit * (classes + 10.0 + 6.0 * np.log(classes) + 2.0 * np.abs(below) + np.abs(top))
     moved = np.expm1(np.minimum(spread, 700.0)) + (1.0 + spread) * units
     return Rounded(p, np.minimum(1.0, p * moved) + arithmetic.smallest)
 
@@ -38,13 +43,13 @@ def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
 def log_probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
     """log_softmax(z) = z - logsumexp(z) per row.
 
-    e = e_z + E + u (K + 8 + 2|z - m| + |m| + log K + 2|log p|).
+    e = e_z + E + u (K + 8 + 5 log K + 2|z - m| + |m| + 2|log p|).
     """
     top = z.value.max(axis=1, keepdims=True)
     below = z.value - top
     classes = below.shape[1]
     logp = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
-    units = classes + 8.0 + 2.0 * np.abs(below) + np.abs(top) + np.log(classes) + 2.0 * np.abs(logp)
+    units = classes + 8.0 + 5.0 * np.log(classes) + 2.0 * np.abs(below) + np.abs(top) + 2.0 * np.abs(logp)
     error = z.error + z.error.max(axis=1, keepdims=True) + arithmetic.unit * units + arithmetic.smallest
     return Rounded(logp, error)
 

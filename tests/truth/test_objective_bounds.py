@@ -1,0 +1,116 @@
+"""The objective's bound: sums of losses in any order, scales, class weights, penalties."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backproof.cases import Array, Case, build_case
+from backproof.cases.spec import NetworkSpec
+from backproof.truth import exact
+from backproof.truth.arithmetic import Arithmetic, Rounded
+from backproof.truth.objective_bounds import objective
+from backproof.truth.rounding import bound
+
+
+def case_of(text: str, **arrays: Any) -> Case:
+    """The case with that id, some of its arrays replaced."""
+    return replace(build_case(NetworkSpec.parse(text)), **arrays)
+
+
+def in_sequence(terms: Array) -> Array:
+    """All terms added one after the other in their own dtype, as a loop over samples and outputs does it."""
+    return np.cumsum(terms.ravel(), dtype=terms.dtype)[-1]
+
+
+def outputs(case: Case) -> Array:
+    """The outputs of a network of one layer of known activation, in the case's own arithmetic."""
+    (activation,) = case.spec.activations
+    z = case.x @ case.weights[0].T
+    if case.biases[0] is not None:
+        z += case.biases[0]
+    return np.tanh(z) if activation.name == "tanh" else -np.log1p(np.exp(-z))
+
+
+def strays(case: Case, computed: Array) -> bool:
+    """Whether a loss is farther from its true value than rounding can explain."""
+    allowed = bound(case, against="truth")
+    found = exact.enclose(case, allowed)
+    return bool(abs(float(computed) - found.middle.loss) > allowed.loss + found.radius.loss)
+
+
+# Equal terms are the worst that a loop can meet: nearly all roundings of a sum of 512 then have one sign.
+EQUAL_TERMS = [
+    ("2-16,tanh,linear,sum,n32,f64,ones,s0", lambda a, y: y * a),
+    ("2-16,tanh,linear,mean,n32,f64,ones,s0", lambda a, y: y * a / len(a)),
+    ("5-16,logsigmoid,half_squared_error,sum,n32,f32,ones,s0", lambda a, y: (a - y) ** 2 / a.dtype.type(2)),
+    ("3-16,tanh,mse,sum,n32,f32,ones,s0", lambda a, y: (a - y) ** 2),
+]
+
+
+@pytest.mark.parametrize(("text", "terms"), EQUAL_TERMS, ids=[text for text, _ in EQUAL_TERMS])
+def test_one_loop_over_all_samples_and_outputs_is_a_correct_sum(text: str, terms: Any) -> None:
+    """A program may add the terms of all samples up in one sum, from either end, whatever the loss is a sum of."""
+    case = case_of(text)
+    found = terms(outputs(case), case.y)
+    assert found.dtype == case.spec.dtype
+    assert not strays(case, in_sequence(found))
+    assert not strays(case, in_sequence(found[::-1, ::-1]))
+
+
+def test_one_loop_over_one_sample_of_many_terms_is_still_found_wrong() -> None:
+    """The control: the loss of another network, that loses one output of one sample, is far outside."""
+    case = case_of(EQUAL_TERMS[0][0])
+    found = case.y * outputs(case)
+    assert strays(case, in_sequence(found[:, :-1]))
+    assert strays(case, in_sequence(found) * (1.0 + 2.0**-40))
+
+
+@pytest.mark.parametrize("values", ["ones", "decimals"])
+@pytest.mark.parametrize("loss", ["kl_div", "gaussian_nll", "poisson_nll"])
+def test_parts_may_be_added_up_each_on_its_own(loss: str, values: str) -> None:
+    """Entropy and cross-entropy, logarithms and squares, rates and products, whose sums may cancel."""
+    case = case_of(f"2-16,logsigmoid,{loss},sum,n32,f32,{values},s0,bias=0")
+    a, y = outputs(case), case.y
+    if loss == "kl_div":
+        parts = y * np.log(np.where(y > 0, y, 1)), -y * a
+    elif loss == "gaussian_nll":
+        variance = case.loss_options["var"]
+        parts = np.log(variance) / 2, (a - y) ** 2 / (2 * variance)
+    else:
+        parts = np.exp(a), -y * a
+    assert not strays(case, in_sequence(parts[0]) + in_sequence(parts[1]))
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_a_weighted_mean_divides_by_a_sum_that_rounds(dtype: str) -> None:
+    """The class weights of 32 targets, added up in a loop, for a loss and for its gradient."""
+    case = case_of(f"2-3,log_softmax,nll=weighted,mean,n32,{dtype},normal,s1")
+    weight = case.loss_arrays["weight"]
+    z = case.x @ case.weights[0].T + case.biases[0]
+    below = z - z.max(axis=1, keepdims=True)
+    a = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    rows = np.arange(32)
+    divisor = in_sequence(weight[case.y])
+    assert not strays(case, in_sequence(-weight[case.y] * a[rows, case.y]) / divisor)
+    arithmetic = Arithmetic.of(case.spec.dtype)
+    with np.errstate(all="ignore"):
+        _, gradient = objective(case, Rounded(a.astype(np.float64), np.zeros(a.shape)), arithmetic)
+    hit = gradient.value != 0.0
+    computed = (-weight[case.y] / divisor).astype(np.float64)
+    assert np.all(np.abs(computed - gradient.value[hit]) <= gradient.error[hit])
+    assert np.all(gradient.error[~hit] == 0.0)
+
+
+@pytest.mark.parametrize("loss", ["mse", "half_squared_error", "huber"])
+def test_each_of_many_squares_may_be_flushed_to_zero(loss: str) -> None:
+    """The squares of 1e-20 are subnormal in float32; 512 of them make more than the smallest normal number."""
+    case = case_of(
+        f"1-16,identity,{loss},sum,n32,f32,ones,s0,bias=0",
+        weights=(np.full((16, 1), 1e-20, np.float32),),
+        x=np.ones((32, 1), np.float32),
+        y=np.zeros((32, 16), np.float32),
+    )
+    assert exact.enclose(case).middle.loss > 0.0
+    assert not strays(case, np.float32(0.0))
