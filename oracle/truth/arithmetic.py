@@ -82,6 +82,23 @@ class Arithmetic:
         """Add eta for every operation that may underflow; where nothing errs, nothing is computed inexactly."""
         np.add(error, operations * self.smallest, out=error, where=error > 0.0)
 
+    def underflow_of_product_in_place(self, error: Array, left: Array, right: Array, operations: int) -> None:
+        """The same for left @ right, of which error is a multiple but for underflow.
+
+        Where float64 is judged, products and their errors may underflow to 0 right here; a sum whose error is 0 is
+        exact only if all its products have a factor that is 0.
+        """
+        if self.dtype == "float64" and not error.min(initial=1.0) > 0.0:
+            met = (error == 0.0) & ((left != 0.0).astype(np.float64) @ (right != 0.0).astype(np.float64) > 0.0)
+            error[met] = self.smallest
+        self.underflow_in_place(error, operations)
+
+    def underflow_of_factors_in_place(self, error: Array, left: Rounded, right: Rounded, operations: int) -> None:
+        """The same for the product of two arrays, entry by entry."""
+        if self.dtype == "float64" and not error.min(initial=1.0) > 0.0:
+            error[(error == 0.0) & (left.magnitude > 0.0) & (right.magnitude > 0.0)] = self.smallest
+        self.underflow_in_place(error, operations)
+
     def overflow_in_place(self, error: Array, gamma: float) -> None:
         """Make the error NaN where a correct implementation may overflow on its way, in some order or form.
 
@@ -103,7 +120,7 @@ class Arithmetic:
         size = np.abs(distance)
         if self.kinks == "none":
             return np.zeros(size.shape, dtype=bool)
-        met = ~(size > SEARCH * error) & (error != 0.0)  # so put, a NaN error meets every kink
+        met: Array = ~(size > SEARCH * error) & (error != 0.0)  # so put, a NaN error meets every kink
         met |= (size < self.smallest) & (size > 0.0)
         if self.kinks == "any":
             met |= size == 0.0
@@ -131,10 +148,13 @@ def sums_are_exact(bit: Array, size: Array, arithmetic: Arithmetic) -> Array:
     """Where a sum of multiples of 2^bit, of total size at most `size`, has no rounding in any order.
 
     Every partial sum is then an integer multiple of 2^bit below 2^bit / u, which the dtype holds exactly, provided that
-    2^bit is itself no subnormal (flush-to-zero).
+    2^bit is itself no subnormal (flush-to-zero) and that nothing as large as `size` overflows. The size is a computed
+    one, which the relative 2^-20 allows for.
     """
-    lowest = np.log2(arithmetic.smallest)
-    held = (bit >= lowest) & (bit < 1000)
-    quantum = np.ldexp(1.0, np.where(held, bit, 0).astype(np.int64))
-    exact: Array = np.where(held, size < quantum / arithmetic.unit, bit >= 1000)
+    quantum = np.ldexp(1.0, np.clip(bit, -1000, 900).astype(np.int64))
+    exact: Array = (
+        (bit >= np.log2(arithmetic.smallest))
+        & (size * (1.0 + 2.0**-20) < quantum / arithmetic.unit)
+        & (size <= arithmetic.largest)
+    )
     return exact

@@ -31,6 +31,7 @@ from backproof.truth.rounding import (
     Layer,
     activation,
     against_reference,
+    arithmetic_for,
     finished,
     parameter_errors,
     parameters_of,
@@ -48,7 +49,7 @@ def propagated_bound(
     dtype: str | None = None,
 ) -> Gradients:
     """Per entry, the largest difference that rounding alone can explain: `rounding.bound`, tighter and dearer."""
-    arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
+    arithmetic = arithmetic_for(case, dtype, forms=forms, kinks=kinks)
     with np.errstate(all="ignore"):
         layers = forward(case, arithmetic)
         loss, gradient = objective(case, layers[-1].outputs, arithmetic)
@@ -65,10 +66,11 @@ def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
     routes: list[Array] = []  # J_{l,k} for every source k so far, (N, O_l, O_k)
     sources: list[Array] = []
     x = case.x.astype(np.float64)
-    inputs, left = Rounded(x, np.zeros_like(x)), np.zeros_like(x)
+    left = arithmetic.flushed(x)
+    inputs = Rounded(x, left)
     slope: Array | None = None
     for own, formula in zip(parameters_of(case), case.spec.activations, strict=True):
-        fresh = preactivation(Rounded(inputs.value, left), own, arithmetic)
+        fresh = preactivation(inputs, own, arithmetic, own=left)
         if slope is not None:
             step = own.weight[None, :, :] * slope[:, None, :]
             routes = [step @ route for route in routes]
@@ -90,10 +92,11 @@ def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
     for layer, above in zip(reversed(layers[:-1]), reversed(layers[1:]), strict=True):
         s = upstream(delta, above.parameters, arithmetic)
         if isinstance(layer.jacobian, ElementwiseSlope):
-            # What e_s brings from above travels along the routes; here it counts only where it meets e_phi'.
-            fresh = upstream(Rounded(delta.value, np.zeros_like(delta.value)), above.parameters, arithmetic)
+            # What e_s brings from above travels along the routes; here it counts only where it meets e_phi' or u.
+            fresh = upstream(delta, above.parameters, arithmetic, own=np.zeros_like(delta.value))
             phi_prime = layer.jacobian.slope
-            source = layer.jacobian.pull_back(fresh).error + s.error * phi_prime.error
+            source = layer.jacobian.pull_back(fresh).error
+            source += s.error * (phi_prime.error + 2.0 * arithmetic.unit * np.abs(phi_prime.value))
             step = phi_prime.value[:, :, None] * above.parameters.weight.T[None, :, :]
             routes = [step @ route for route in routes]
             value = s.value * phi_prime.value

@@ -22,7 +22,7 @@ and 5; the allowances of each activation stand in `allowances.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -67,11 +67,22 @@ def bound(
     each err by the bound, so it is doubled; a float32 candidate's own error is 2^29 times the reference's, which
     SLACK covers.
     """
-    arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
+    arithmetic = arithmetic_for(case, dtype, forms=forms, kinks=kinks)
     with np.errstate(all="ignore"):
         layers = forward(case, parameters_of(case), arithmetic)
         errors = backward(case, layers, arithmetic)
         return finished(errors, SLACK if against == "truth" else against_reference(arithmetic), arithmetic)
+
+
+def arithmetic_for(case: Case, dtype: str | None, *, forms: Forms, kinks: Kinks) -> Arithmetic:
+    """The arithmetic in `dtype`, the case's unless given, as far as it can be told from the case's own numbers.
+
+    A float32 program that is given float64 numbers rounds each of them once, before anything else. At most three of
+    them meet in one operation (x, W and y in x W - y), which has a rounding itself: three times the unit roundoff.
+    """
+    arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
+    narrowed = arithmetic.dtype == "float32" and case.spec.dtype == "float64"
+    return replace(arithmetic, unit=3.0 * arithmetic.unit) if narrowed else arithmetic
 
 
 def against_reference(arithmetic: Arithmetic) -> float:
@@ -135,7 +146,7 @@ class ElementwiseSlope:
         delta = s.value * self.slope.value
         if not self.selects:
             error += 2.0 * self.arithmetic.unit * (np.abs(delta) + error)
-            self.arithmetic.underflow_in_place(error, 2)
+            self.arithmetic.underflow_of_factors_in_place(error, s, self.slope, 2)
         return Rounded(delta, error)
 
     def push_forward(self, dz: Rounded) -> Rounded:
@@ -193,15 +204,20 @@ def parameter_errors(
         if bias is None:
             biases.append(None)
         else:
-            biases.append(with_penalty(bias_gradient(delta, arithmetic), case, bias, arithmetic, is_bias=True))
+            penalised = case.spec.penalty is not None and case.spec.penalty.on_biases
+            error = bias_gradient(delta, arithmetic, alone=not penalised)
+            biases.append(with_penalty(error, case, bias, arithmetic, is_bias=True))
     return tuple(weights), tuple(biases)
 
 
-def preactivation(inputs: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> Rounded:
+def preactivation(
+    inputs: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, own: Array | None = None
+) -> Rounded:
     """BP0, z = a W^T + b, with A = |a| + e_a.
 
     e_z = (e_a + gamma_{I+1} A) |W|^T + gamma_{I+1} |b| + (I + 1) eta [> 0],  and A e_W^T + e_b where the parameters
-    are uncertain. The eta are the underflow of I products and a sum; a flushed operand is within its own error.
+    are uncertain. The eta are the underflow of I products and a sum; a flushed operand is within its own error. `own`
+    is what counts for e_a, where the caller follows the rest of it by another way.
 
     There is no rounding at all where e_a = 0 and all products and b are multiples of one power of two that is not small
     against Q u, Q = A |W|^T + |b| (`sums_are_exact`): a kink is then tested sharply.
@@ -209,14 +225,14 @@ def preactivation(inputs: Rounded, parameters: Parameters, arithmetic: Arithmeti
     weight, bias = parameters.weight, parameters.bias
     gamma, reach = arithmetic.gamma(weight.shape[1] + 1), inputs.magnitude
     z = inputs.value @ weight.T
-    error = (inputs.error + gamma * reach) @ np.abs(weight).T
+    error = ((inputs.error if own is None else own) + gamma * reach) @ np.abs(weight).T
     if bias is not None:
         z += bias
         error += gamma * np.abs(bias)
     exact = None
     if parameters.weight_error is None and not inputs.error[0].any() and may_be_exact(inputs.value, weight, arithmetic):
         exact = _exact_products(inputs, parameters, error / gamma, arithmetic)
-    arithmetic.underflow_in_place(error, weight.shape[1] + 1)
+    arithmetic.underflow_of_product_in_place(error, reach, weight.T, weight.shape[1] + 1)
     if parameters.weight_error is not None:
         error += reach @ parameters.weight_error.T
     if parameters.bias_error is not None:
@@ -241,8 +257,8 @@ def _exact_products(inputs: Rounded, parameters: Parameters, size: Array, arithm
     bit = lowest_bit(inputs.value)[:, None] + lowest_bit(parameters.weight)[None, :]
     if parameters.bias is not None:
         bit = np.minimum(bit, lowest_bit(parameters.bias[:, None])[None, :])
-    clean = ~inputs.error.any(axis=1)
-    return sums_are_exact(bit, size, arithmetic) & clean[:, None]
+    inexact = inputs.error.any(axis=1, keepdims=True)
+    return sums_are_exact(bit, size, arithmetic) & ~inexact
 
 
 def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Rounded, Jacobian]:
@@ -309,27 +325,30 @@ def jumps(z: Rounded, curve: Curve, options: Options, arithmetic: Arithmetic) ->
     return slope_jump, value_jump
 
 
-def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic) -> Rounded:
+def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, own: Array | None = None) -> Rounded:
     """BP2's first half, s = delta W:  e_s = (e_delta + gamma_{O+1} D) |W| + O eta [> 0],   D = |delta| + e_delta.
 
-    D e_W comes to it where the weights are uncertain.
+    D e_W comes to it where the weights are uncertain. `own` is what counts for e_delta, as in `preactivation`.
     """
     outputs = parameters.weight.shape[0]
-    gamma = arithmetic.gamma(outputs + 1)
-    error = (delta.error + gamma * delta.magnitude) @ np.abs(parameters.weight)
-    arithmetic.underflow_in_place(error, outputs)
+    gamma, reach = arithmetic.gamma(outputs + 1), delta.magnitude
+    error = ((delta.error if own is None else own) + gamma * reach) @ np.abs(parameters.weight)
+    arithmetic.underflow_of_product_in_place(error, reach, parameters.weight, outputs)
     if parameters.weight_error is not None:
-        error += delta.magnitude @ parameters.weight_error
+        error += reach @ parameters.weight_error
     arithmetic.overflow_in_place(error, gamma)
     return Rounded(delta.value @ parameters.weight, error)
 
 
-def bias_gradient(delta: Rounded, arithmetic: Arithmetic) -> Array:
-    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D).   A sum of signs or small integers is exact."""
+def bias_gradient(delta: Rounded, arithmetic: Arithmetic, *, alone: bool = True) -> Array:
+    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D).   A sum of signs or small integers is exact.
+
+    alone: whether nothing is added to it afterwards; a penalty's gradient makes a rounding of db as well.
+    """
     batch = delta.value.shape[0]
     gamma = arithmetic.gamma(batch + 1)
     error: Array = (delta.error + gamma * delta.magnitude).sum(axis=0)
-    if not delta.error.any():
+    if alone and not delta.error.any():
         error[sums_are_exact(lowest_bit(delta.value.T), error / gamma, arithmetic)] = 0.0
     return error
 
@@ -338,9 +357,10 @@ def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> 
     """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_{N+1} D)^T A + |delta|^T e_a + N eta [> 0]."""
     batch = delta.value.shape[0]
     gamma = arithmetic.gamma(batch + 1)
-    error: Array = (delta.error + gamma * delta.magnitude).T @ inputs.magnitude
+    reach = delta.magnitude
+    error: Array = (delta.error + gamma * reach).T @ inputs.magnitude
     error += np.abs(delta.value).T @ inputs.error
-    arithmetic.underflow_in_place(error, batch)
+    arithmetic.underflow_of_product_in_place(error, reach.T, inputs.magnitude, batch)
     return error
 
 
