@@ -47,7 +47,8 @@ class Arithmetic:
     unit: u, half the distance from 1 to the next number; smallest: eta, the smallest normal number; largest: beyond
     it is inf. forms: "accurate" admits formulas accurate in the tail, "textbook" every formula a textbook prints.
     kinks: "sharp" holds an exactly hit kink to the reference's subgradient, "any" admits every subgradient there,
-    "none" passes over every kink: what the bound would be if none were within reach.
+    "none" passes over every kink: what the bound would be if none were within reach. narrows: whether the program
+    rounds the numbers that it is given to its dtype.
     """
 
     unit: float
@@ -56,6 +57,7 @@ class Arithmetic:
     dtype: str
     forms: Forms = "accurate"
     kinks: Kinks = "sharp"
+    narrows: bool = False
 
     @classmethod
     def of(cls, dtype: str, *, forms: Forms = "accurate", kinks: Kinks = "sharp") -> Arithmetic:

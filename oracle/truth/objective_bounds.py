@@ -14,12 +14,16 @@ from backproof.truth.loss_terms import Losses
 def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Losses, Rounded]:
     """The unreduced losses, (N, O) or (N,), and their own gradient dC/da^L (N, O), before any scale.
 
-    An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope.
+    An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope; an
+    exponential or a quotient in it may underflow.
     """
     y = np.asarray(case.y, np.float64) if case.y.dtype.kind == "f" else case.y
     losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
     overflowed = 0.0 * outputs.error.sum(axis=1, keepdims=True)
-    return Losses.of(losses), Rounded(gradient.value, gradient.error + overflowed)
+    copied = arithmetic.unit * np.abs(gradient.value) if arithmetic.narrows else 0.0
+    error = gradient.error + overflowed + copied
+    arithmetic.underflow_in_place(error)
+    return Losses.of(losses), Rounded(gradient.value, error)
 
 
 def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:

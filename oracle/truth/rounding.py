@@ -78,11 +78,12 @@ def arithmetic_for(case: Case, dtype: str | None, *, forms: Forms, kinks: Kinks)
     """The arithmetic in `dtype`, the case's unless given, as far as it can be told from the case's own numbers.
 
     A float32 program that is given float64 numbers rounds each of them once, before anything else. At most three of
-    them meet in one operation (x, W and y in x W - y), which has a rounding itself: three times the unit roundoff.
+    them meet in one operation (x, W and y in x W - y), which has a rounding itself: three times the unit roundoff. A
+    gradient that is a copy of y has the rounding of y.
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype, forms=forms, kinks=kinks)
     narrowed = arithmetic.dtype == "float32" and case.spec.dtype == "float64"
-    return replace(arithmetic, unit=3.0 * arithmetic.unit) if narrowed else arithmetic
+    return replace(arithmetic, unit=3.0 * arithmetic.unit, narrows=True) if narrowed else arithmetic
 
 
 def against_reference(arithmetic: Arithmetic) -> float:

@@ -114,3 +114,18 @@ def test_each_of_many_squares_may_be_flushed_to_zero(loss: str) -> None:
     )
     assert exact.enclose(case).middle.loss > 0.0
     assert not strays(case, np.float32(0.0))
+
+
+@pytest.mark.parametrize(("loss", "z", "y"), [("poisson_nll", -100.0, 0.0), ("kl_div=1", 0.0, -100.0)])
+def test_an_exponential_in_a_gradient_may_underflow(loss: str, z: float, y: float) -> None:
+    """exp(-100) is subnormal in float32, or 0: neither is further from the truth than the bound admits."""
+    case = case_of(
+        f"1-1,{'identity' if loss == 'poisson_nll' else 'logsigmoid'},{loss},sum,n1,f32,ones,s0,bias=0",
+        x=np.full((1, 1), z, np.float32),
+        y=np.full((1, 1), y, np.float32),
+    )
+    allowed = bound(case, against="truth").deltas
+    truth = exact.enclose(case).middle.deltas
+    assert allowed is not None
+    assert truth is not None
+    assert 0.0 < abs(truth[0].item()) <= allowed[0].item() < np.finfo(np.float32).smallest_normal * 4
