@@ -308,7 +308,6 @@ SOFTSIGN_TEXTBOOK = apart(
 )
 
 
-
 def not_clipped(z: Array, r: Array) -> Array:
     """1.0 but where z + r is surely below -3, in float32 too: hardsigmoid and hardswish are 0 there."""
     return np.where(z + r < -3.0 - 2.0**-18, 0.0, 1.0)
