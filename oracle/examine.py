@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -42,12 +43,22 @@ def reference_of(truth: Truth) -> Callable[[Case], Gradients]:
                 "PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact, "
                 "which needs neither PyTorch nor a recording"
             ) from error
-        return autograd.reference
+        return partial(_or_exact, autograd.reference)
     if truth != "exact":
         raise ValueError(f"the reference is torch or exact; got {truth!r}")
     from backproof.truth import exact
 
     return exact.reference
+
+
+def _or_exact(reference: Callable[[Case], Gradients], case: Case) -> Gradients:
+    """The reference; exact arithmetic where PyTorch refuses what an overflow made of its own numbers."""
+    try:
+        return reference(case)
+    except RuntimeError:
+        from backproof.truth import exact
+
+        return exact.reference(case)
 
 
 class Examiner:

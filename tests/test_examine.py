@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backproof import check_gradients
+from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, CandidateError, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
@@ -218,3 +219,17 @@ def test_told_is_a_line_for_people():
     loss = examine(Scripted(lambda n, case: replace(right(case), loss=np.asarray(7.0))), CASE)[0]
     assert told(loss).startswith("  loss: disagree; got 7.0, wanted ")
     assert ", exactly " in told(loss)
+
+
+REFUSED = "16-14-4-1,softplus=1+1000-gelu=tanh-sigmoid,bce,batchmean,n27,f64,saturated,s59842573"
+
+
+def test_examine_goes_on_where_pytorch_refuses_its_own_overflow():
+    """bce of a NaN raises in PyTorch: exact arithmetic is the reference there, and PyTorch supports no such case."""
+    case = build_case(NetworkSpec.parse(REFUSED))
+    with pytest.raises(RuntimeError, match="between 0 and 1"):
+        autograd.reference(case)
+    assert not any(check.verdict.fails for check in examine(Scratch(), case))
+    (refused,) = examine(Torch(), case)
+    assert refused.verdict is Verdict.UNSUPPORTED
+    assert "PyTorch refuses" in refused.note

@@ -52,10 +52,13 @@ class Torch:
         self.domain = Domain()
 
     def answer(self, case: Case) -> Answer:
-        """The same quantities, by PyTorch's autograd."""
+        """The same quantities, by PyTorch's autograd; unsupported where PyTorch refuses what its own overflow made."""
         from backproof.truth import autograd
 
-        return Answer.of(autograd.gradients(case))
+        try:
+            return Answer.of(autograd.gradients(case))
+        except RuntimeError as error:
+            return Answer(failure="unsupported", message=f"PyTorch refuses: {' '.join(str(error).split())}")
 
 
 BUILTIN: Final[Mapping[str, Callable[[], Candidate]]] = MappingProxyType({"scratch": Scratch, "torch": Torch})
