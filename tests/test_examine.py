@@ -152,7 +152,7 @@ def test_examine_finds_an_answer_that_changes_afterwards():
 
 def test_reference_is_torch_or_exact_arithmetic():
     """Both share one signature; without torch the message says what to do."""
-    assert reference_of("torch") is autograd.reference
+    assert all(map(np.array_equal, reference_of("torch")(CASE).weights, autograd.reference(CASE).weights))
     assert reference_of("exact") is exact.reference
     assert [check.verdict for check in examine(Scripted(lambda n, case: right(case)), CASE, truth="exact")] == (
         [Verdict.AGREE] * 8
