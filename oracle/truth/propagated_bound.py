@@ -96,7 +96,8 @@ def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
             fresh = upstream(delta, above.parameters, arithmetic, own=np.zeros_like(delta.value))
             phi_prime = layer.jacobian.slope
             source = layer.jacobian.pull_back(fresh).error
-            source += s.error * (phi_prime.error + 2.0 * arithmetic.unit * np.abs(phi_prime.value))
+            inherited = s.error - fresh.error
+            source += inherited * (phi_prime.error + 2.0 * arithmetic.unit * np.abs(phi_prime.value))
             step = phi_prime.value[:, :, None] * above.parameters.weight.T[None, :, :]
             routes = [step @ route for route in routes]
             value = s.value * phi_prime.value
