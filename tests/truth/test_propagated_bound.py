@@ -90,10 +90,14 @@ def test_correct_code_of_thirty_layers_stays_within_the_bound(activation: str, d
 
 
 def test_an_error_that_cancels_is_not_counted() -> None:
-    """a - a, of two neurons with the same input: the input's own error cancels, the roundings of each do not."""
-    weights = np.array([[0.3], [0.7], [1.1]]), np.array([[0.1, 0.2, 0.3]] * 2), np.array([[1.0, -1.0]])
-    case = case_of("1-3-2-1,tanh-identity-identity,linear,sum,n1,f64,ones,s0,bias=000", weights=weights)
-    assert 0.0 < 2.0 * propagated_bound(case).loss < bound(case).loss
+    """a - a, of two neurons that copy the same input: its own, large error cancels; the roundings of each do not."""
+    case = case_of(
+        "2-1-2-1,identity,linear,sum,n1,f64,ones,s0,bias=000",
+        weights=(np.array([[1000.0, -1000.0]]), np.array([[0.3], [0.3]]), np.array([[1.0, -1.0]])),
+        x=np.array([[0.7, 0.6]]),
+    )
+    propagated, chained = propagated_bound(case).loss.item(), bound(case).loss.item()
+    assert 0.0 < 10.0 * propagated < chained
 
 
 def test_an_error_that_cancels_later_still_makes_sums_inexact() -> None:
