@@ -94,7 +94,7 @@ def test_an_error_that_cancels_is_not_counted() -> None:
     case = case_of(
         "2-1-2-1,identity,linear,sum,n1,f64,ones,s0,bias=000",
         weights=(np.array([[1000.0, -1000.0]]), np.array([[0.3], [0.3]]), np.array([[1.0, -1.0]])),
-        x=np.array([[0.7, 0.6]]),
+        x=np.array([[0.7, 0.699]]),
     )
     propagated, chained = propagated_bound(case).loss.item(), bound(case).loss.item()
     assert 0.0 < 10.0 * propagated < chained
