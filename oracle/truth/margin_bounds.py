@@ -42,7 +42,7 @@ def multi_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic)
     reach = active + moved
     if power == 1:
         g = scale * (active > 0.0)
-        error = np.where(near, scale, 0.0) + 3.0 * u * g
+        error = np.where(near, scale, 0.0) + 3.0 * u * np.where(near, scale, g)
         entry_error = scale * (moved + 3.0 * u * reach)
     else:
         g = 2.0 * scale * active
@@ -71,7 +71,8 @@ def multilabel_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithm
     near = pair & arithmetic.meets_kink(gap, e_gap)
     active = pair & (gap > 0.0)
     received, given = active.sum(axis=1) / classes, active.sum(axis=2) / classes
-    error = (near.sum(axis=1) + near.sum(axis=2)) / classes + arithmetic.gamma(classes + 1) * (received + given)
+    jumps = (near.sum(axis=1) + near.sum(axis=2)) / classes
+    error = jumps + arithmetic.gamma(classes + 1) * (received + given + jumps)
     moved = np.where(pair & ((gap + e_gap > 0.0) | near), e_gap, 0.0)
     size = np.where(active, gap, 0.0) + moved
     sizes = size.sum(axis=(1, 2)) / classes

@@ -2,7 +2,8 @@
 
 value(a, y, o) gives the unreduced losses, (N, O) or (N,); gradient(a, y, o) is (N, O). a and y are in the dtype whose
 arithmetic is meant, o holds torch's keywords, arrays included. A name with * is a textbook form that loses digits in
-the tail, which only forms="textbook" admits.
+the tail, which only forms="textbook" admits; one that begins with "other tie" takes another subgradient than PyTorch
+where there are several, which only kinks="any" admits; one that begins with "unshifted" overflows for large a.
 """
 
 from __future__ import annotations
@@ -264,6 +265,7 @@ GRADIENTS: dict[str, dict[str, Form]] = {
         "sign(d)": lambda a, y, o: np.sign(a - y),
         "a > y": lambda a, y, o: (a > y).astype(a.dtype) - (a < y),
         "d/|d|": lambda a, y, o: np.where(a == y, 0, (a - y) / np.abs(a - y)),
+        "other tie: a >= y": lambda a, y, o: 2 * (a >= y).astype(a.dtype) - 1,
     },
     "smooth_l1": {
         "by where": lambda a, y, o: np.where(np.abs(a - y) < o["beta"], (a - y) / o["beta"], np.sign(a - y)),
@@ -331,7 +333,7 @@ GRADIENTS: dict[str, dict[str, Form]] = {
     },
     "hinge_embedding": {
         "where": lambda a, y, o: np.where(y == 1, 1, -(a <= o["margin"]).astype(a.dtype)),
-        "-sign of the hinge": lambda a, y, o: np.where(y == 1, 1, -np.sign(np.maximum(o["margin"] - a, 0))),
+        "other tie: -sign of the hinge": lambda a, y, o: np.where(y == 1, 1, -np.sign(np.maximum(o["margin"] - a, 0))),
     },
     "multi_margin": {
         "where": lambda a, y, o: gathered(
@@ -344,6 +346,14 @@ GRADIENTS: dict[str, dict[str, Form]] = {
             o["p"]
             * np.maximum(gaps(a, y, o), 0) ** (o["p"] - 1)
             * (gaps(a, y, o) > 0)
+            * weight(a, o)[y][:, None]
+            / a.shape[1],
+            y,
+        ),
+        "other tie: m >= 0": lambda a, y, o: gathered(
+            o["p"]
+            * np.maximum(gaps(a, y, o), 0) ** (o["p"] - 1)
+            * (gaps(a, y, o) >= 0)
             * weight(a, o)[y][:, None]
             / a.shape[1],
             y,
