@@ -103,14 +103,14 @@ def finest_of(dtype: str) -> int:
     return -round(math.log2(np.finfo(dtype).eps))
 
 
-def finest_found(finds: Finder, place: Place, finest: int, *, layer: int = 1) -> int:
-    """The largest k <= finest for which a relative error of 2^-k is found, -1 where even that of 1 is not.
+def finest_found(finds: Finder, place: Place, finest: int, *, layer: int = 1, steps: int = 1) -> int:
+    """The largest k <= finest for which a relative error of 2^(-k/steps) is found, -1 where even that of 1 is not.
 
     By bisection: a larger error of the same kind is taken to be no harder to find.
     """
 
     def found(exponent: int) -> bool:
-        return finds(Error(place, 1.0 + 2.0**-exponent, layer))
+        return finds(Error(place, 1.0 + 2.0 ** (-exponent / steps), layer))
 
     if finest < 0 or found(finest):
         return finest

@@ -165,6 +165,12 @@ def test_bisection_ends_at_the_limit(limit):
     assert finest_found(finds, "first layer", min(limit, 9)) == min(limit, 9)
 
 
+def test_bisection_may_take_smaller_steps():
+    """Four sizes between two powers of two: the limit lies between the second and the third of them."""
+    finest = finest_found(lambda error: error.factor - 1.0 >= 1.3 * 2.0**-10, "first layer", 4 * 52, steps=4)
+    assert finest == 4 * 10 - 2
+
+
 def test_a_false_alarm_takes_the_network_out_of_the_count():
     """A checker that accuses a right answer cannot earn anything by accusing wrong ones."""
     record = Record(52)
