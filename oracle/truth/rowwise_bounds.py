@@ -65,19 +65,20 @@ class SoftmaxJacobian:
     def pull_back(self, s: Rounded) -> Rounded:
         """BP1 and BP2 through softmax.
 
-        e_t = sum[(p + e_p) e_s + e_p |s| + gamma_{K+1} (p + e_p) h],  H = h + |t| + e_t,
-        e_delta = p (e_s + e_t) + e_p H + 3u (p + e_p) H + (K + 2) eta, with h = |s| + e_s; the eta are the products'
-        underflow. One class: p = 1, s - s = 0, exactly.
+        e_t = sum[(p + e_p) e_s + e_p |s| + gamma_{K+2} (p + e_p) h],  H = h + |t| + e_t,
+        e_delta = p (e_s + e_t) + e_p H + gamma_{K+2} (p + e_p) H + (K + 2) eta, with h = |s| + e_s; the eta are the
+        products' underflow. The K + 2 are those of s (diag(p) - p p^T), a sum of K terms; p (s - t) has three. One
+        class: p = 1, s - s = 0, exactly.
         """
         p, h = self.p, s.magnitude
         if p.value.shape[1] == 1:
             return Rounded(np.zeros_like(p.value), np.where(np.isfinite(h), 0.0, np.inf))
         largest = p.value + p.error
         t = (p.value * s.value).sum(axis=1, keepdims=True)
-        gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
+        gamma = self.arithmetic.gamma(p.value.shape[1] + 2)
         e_t = (largest * s.error + p.error * np.abs(s.value) + gamma * largest * h).sum(axis=1, keepdims=True)
         reach = h + np.abs(t) + e_t
-        error = p.value * (s.error + e_t) + p.error * reach + 3.0 * self.arithmetic.unit * largest * reach
+        error = p.value * (s.error + e_t) + p.error * reach + gamma * largest * reach
         self.arithmetic.underflow_in_place(error, p.value.shape[1] + 2)
         return Rounded(self.sign * p.value * (s.value - t), error)
 
@@ -96,15 +97,16 @@ class LogSoftmaxJacobian:
     def pull_back(self, s: Rounded) -> Rounded:
         """BP1 and BP2 through log_softmax, S = sum s.
 
-        e_S = sum e_s + gamma_{K+1} sum h;  e_delta = e_s + p e_S + e_p (|S| + e_S) + 3u (h + (p + e_p)(|S| + e_S)).
+        e_S = sum e_s + gamma_{K+2} sum h;  e_delta = e_s + p e_S + e_p (|S| + e_S) + gamma_{K+2} (h + (p + e_p)(|S| +
+        e_S)) + eta, where s (I - 1 p) is a sum of K terms.
         """
         p, h = self.p, s.magnitude
         total = s.value.sum(axis=1, keepdims=True)
-        gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
+        gamma = self.arithmetic.gamma(p.value.shape[1] + 2)
         e_total = s.error.sum(axis=1, keepdims=True) + gamma * h.sum(axis=1, keepdims=True)
         reach = np.abs(total) + e_total
         error = s.error + p.value * e_total + p.error * reach
-        error += 3.0 * self.arithmetic.unit * (h + (p.value + p.error) * reach)
+        error += gamma * (h + (p.value + p.error) * reach)
         self.arithmetic.underflow_in_place(error)
         return Rounded(s.value - p.value * total, error)
 
