@@ -17,7 +17,8 @@ from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.strategies import cases
 from backproof.truth import autograd, exact
-from backproof.truth.rounding import bound
+from backproof.truth.arithmetic import Arithmetic
+from backproof.truth.rounding import SLACK, bound, forward, parameters_of
 
 # tests are no package, so that a neighbour is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -132,3 +133,239 @@ def test_a_float32_program_rounds_the_float64_numbers_that_it_is_given(text: str
 def test_a_float32_program_stays_within_float32s_bound_of_a_float64_case(case: Case) -> None:
     """Any small network."""
     assert not leaving(case, gradients_of(narrowed(case)), bound(case, dtype="float32", against="truth"))
+
+
+# --- What the settings mean ---
+
+
+def entries(gradients: Gradients) -> Any:
+    """All entries of all quantities, in one array."""
+    return np.concatenate([array.ravel() for *_, array in gradients.quantities()])
+
+
+@given(case=cases(SMALL))
+def test_bounds_are_ordered_by_what_they_admit(case: Case) -> None:
+    """More forms, more subgradients, a rounder dtype: never a smaller entry, and never a NaN."""
+    sharp = entries(bound(case))
+    wider = [
+        entries(bound(case, forms="textbook")),
+        entries(bound(case, kinks="any")),
+        entries(bound(case, dtype="float32")),
+    ]
+    assert all(np.all(sharp <= other) for other in wider)
+    assert np.all(entries(bound(case, kinks="none")) <= sharp)
+    assert np.all(sharp >= 0.0)
+
+
+@given(case=cases(SMALL))
+def test_a_bound_has_the_shape_of_the_gradients(case: Case) -> None:
+    """In float64, None where a layer has no bias; and twice as wide against a float64 reference that errs as well."""
+    found, truth, wanted = bound(case), bound(case, against="truth"), autograd.gradients(case)
+    for (*name, own), (*other, array) in zip(found.quantities(), wanted.quantities(), strict=True):
+        assert name == other
+        assert own.shape == array.shape
+        assert own.dtype == np.float64
+    assert [bias is None for bias in found.biases] == [bias is None for bias in case.biases]
+    times = 2.0 if case.spec.dtype == "float64" else 1.0
+    assert np.array_equal(entries(found), times * entries(truth))
+
+
+# --- Known answers ---
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32"])
+@pytest.mark.parametrize(("x", "w", "b", "y"), [(3.0, -2.0, 1.0, 2.0), (7.0, 5.0, -35.0, 1.0), (0.0, 4.0, 0.0, -1.0)])
+def test_integers_leave_nothing_to_round(dtype: str, x: float, w: float, b: float, y: float) -> None:
+    """1-1, identity, linear: z and a have no error, dC/db = y neither; dC/dw = y x and dC/dx = y w two roundings."""
+    kind = np.float64 if dtype == "f64" else np.float32
+    case = case_of(
+        f"1-1,identity,linear,sum,n1,{dtype},ones,s0",
+        weights=(np.full((1, 1), w, kind),),
+        biases=(np.full(1, b, kind),),
+        x=np.full((1, 1), x, kind),
+        y=np.full((1, 1), y, kind),
+    )
+    arithmetic = Arithmetic.of(case.spec.dtype)
+    (layer,) = forward(case, parameters_of(case), arithmetic)
+    assert layer.z.value.item() == layer.outputs.value.item() == w * x + b
+    assert layer.z.error.item() == layer.outputs.error.item() == 0.0
+    found = bound(case, against="truth")
+    assert found.deltas is not None
+    assert found.inputs is not None
+    assert found.deltas[0].item() == found.biases[0].item() == 0.0
+    eta = arithmetic.smallest
+    assert found.weights[0].item() == SLACK * (arithmetic.gamma(2) * abs(y * x) + eta * (x != 0.0))
+    assert found.inputs.item() == SLACK * (arithmetic.gamma(2) * abs(y * w) + eta)
+
+
+def test_the_first_order_terms_of_a_small_network() -> None:
+    """1-1-1, tanh-identity, mse: e_z = 2u|z|, e_a = phi' e_z + 8u|a|, and so on by hand, but for second-order terms."""
+    case = case_of(
+        "1-1-1,tanh-identity,mse,sum,n1,f32,ones,s0,bias=00",
+        weights=(np.full((1, 1), 0.75, np.float32), np.full((1, 1), 1.5, np.float32)),
+        x=np.full((1, 1), 0.6, np.float32),
+        y=np.full((1, 1), 0.25, np.float32),
+    )
+    u, x, v, w, y = 2.0**-24, float(np.float32(0.6)), 0.75, 1.5, 0.25
+    z = v * x
+    a = np.tanh(z)
+    slope, bend = 1.0 - a * a, 2.0 * a * (1.0 - a * a)
+    e_z = 2 * u * z
+    e_a = slope * e_z + 8 * u * a
+    e_out = (e_a + 2 * u * a) * w
+    g = 2 * (w * a - y)
+    e_g = 2 * e_out + 2 * u * abs(g)
+    e_top = e_g
+    e_s = (e_top + 2 * u * abs(g)) * w
+    e_slope = bend * e_z + (8 * slope + 4) * u
+    e_delta = e_s * slope + abs(g) * w * e_slope + 2 * u * abs(g) * w * slope
+    e_first = (e_delta + 2 * u * abs(g) * w * slope) * x
+    found = bound(case, against="truth")
+    assert found.deltas is not None
+    # 2^-12 is far above a second-order term, which is u times a few, and below any term left out.
+    for own, wanted in ((found.deltas[1], e_top), (found.deltas[0], e_delta), (found.weights[0], e_first)):
+        assert wanted <= own.item() <= (1.0 + 2.0**-12) * wanted
+
+
+# --- Kinks ---
+
+# Integers that lie exactly on a kink, and how far phi' jumps there.
+TIES = [
+    ("relu", 0, 1.0),
+    ("leaky_relu=0.2", 0, 0.8),
+    ("relu6", 0, 1.0),
+    ("relu6", 6, 1.0),
+    ("hardtanh", -1, 1.0),
+    ("hardtanh", 1, 1.0),
+    ("hardsigmoid", -3, 1 / 6),
+    ("hardsigmoid", 3, 1 / 6),
+    ("hardswish", -3, 0.5),
+    ("hardswish", 3, 0.5),
+    ("softshrink=1", -1, 1.0),
+    ("hardshrink=1", 1, 1.0),
+    ("threshold=0", 0, 1.0),
+    ("elu=0.5", 0, 0.5),
+    ("selu", 0, 0.7),
+]
+
+
+def tied(activation: str, z: float, dtype: str) -> Case:
+    """One hidden neuron with z = 2 z - z, an exact sum, and 4 behind it."""
+    kind = np.float64 if dtype == "f64" else np.float32
+    return case_of(
+        f"2-1-1,{activation}-identity,linear,sum,n1,{dtype},ones,s0,bias=00",
+        weights=(np.array([[2, -1]], kind), np.array([[4]], kind)),
+        x=np.full((1, 2), z, kind),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32"])
+@pytest.mark.parametrize(("activation", "z", "jump"), TIES)
+def test_an_exact_tie_is_sharp_or_admits_every_subgradient(activation: str, z: int, jump: float, dtype: str) -> None:
+    """PyTorch's slope to rounding; or, where asked for, all that exact arithmetic calls a subgradient. phi is one."""
+    case = tied(activation, z, dtype)
+    sharp, wide = (bound(case, kinks=kinks, against="truth") for kinks in ("sharp", "any"))
+    assert sharp.deltas is not None
+    assert wide.deltas is not None
+    assert sharp.deltas[0].item() < 2.0**-16
+    assert 4.0 * jump <= wide.deltas[0].item() < 4.0 * (jump + 0.1)
+    assert wide.loss == sharp.loss
+    assert not leaving(case, gradients_of(case), sharp)
+    if not (activation == "hardsigmoid" and dtype == "f64"):
+        assert not leaving(case, autograd.gradients(case), sharp)
+    chosen, every = exact.enclose(case), exact.enclose(case, kinks="any")
+    assert every.radius.deltas is not None
+    farthest = abs(every.middle.deltas[0] - chosen.middle.deltas[0]) + every.radius.deltas[0]  # type: ignore[index]
+    assert farthest.item() <= wide.deltas[0].item() + 2.0 * chosen.radius.deltas[0].item()  # type: ignore[index]
+
+
+@pytest.mark.parametrize("activation", ["softshrink=0.3", "hardshrink=0.3", "hardtanh=-0.3+0.3", "threshold=0.3+0.3"])
+def test_a_kink_that_float32_rounds_is_no_sharp_one(activation: str) -> None:
+    """z = float32(0.3) lies beyond 0.3, and on what float32 makes of it: both slopes are right, in float32 alone."""
+    case = case_of(f"1-1-1,{activation}-identity,linear,sum,n1,f32,ones,s0,bias=00", x=np.full((1, 1), 0.3, np.float32))
+    assert case.x.item() > 0.3
+    allowed, in_float64 = bound(case, against="truth"), bound(case, dtype="float64", against="truth")
+    assert allowed.deltas is not None
+    assert in_float64.deltas is not None
+    assert allowed.deltas[0].item() >= 1.0
+    assert in_float64.deltas[0].item() < 2.0**-40
+    assert not leaving(case, gradients_of(case))
+    assert not leaving(case, autograd.gradients(case))
+
+
+@pytest.mark.parametrize("activation", ["relu", "hardshrink", "threshold=0"])
+def test_a_straddled_kink_admits_both_sides(activation: str) -> None:
+    """0.1 + 0.2 - 0.3 is 0 or not, by the order of the sum: so is what lies behind the kink, phi itself included."""
+    offset = 0.5 if activation == "hardshrink" else 0.0
+    case = case_of(
+        f"4-1-1,{activation}-identity,linear,sum,n1,f64,ones,s0,bias=00",
+        weights=(np.array([[1.0, 1.0, -1.0, 1.0]]), np.array([[1.0]])),
+        x=np.array([[0.1, 0.2, 0.3, offset]]),
+    )
+    allowed, passing = bound(case, against="truth"), bound(case, against="truth", kinks="none")
+    assert allowed.deltas is not None
+    assert passing.deltas is not None
+    assert allowed.deltas[0].item() >= 1.0
+    assert passing.deltas[0].item() < 2.0**-40
+    jump = {"relu": 0.0, "hardshrink": 0.5, "threshold=0": 0.25}[activation]
+    assert jump <= allowed.loss.item() < SLACK * jump + 2.0**-40
+    for backprop in ROUNDINGS.values():
+        assert not leaving(case, gradients_of(case, backprop))
+
+
+# --- Overflow and underflow ---
+
+
+@pytest.mark.parametrize("activation", ["identity", "relu", "relu6", "hardtanh", "tanh", "softmax", "hardswish"])
+def test_an_overflow_leaves_nothing_to_say_behind_it(activation: str) -> None:
+    """z = 1e30 1e10 is beyond float32: no quantity of that sample has a bound, even behind a flat piece of phi."""
+    case = case_of(
+        f"1-2-1,{activation}-identity,half_squared_error,sum,n2,f32,ones,s0,bias=00",
+        weights=(np.full((2, 1), 1e10, np.float32), np.ones((1, 2), np.float32)),
+        x=np.array([[1e30], [1e-10]], np.float32),
+    )
+    found = bound(case)
+    assert np.all(np.isinf(found.loss))
+    assert found.deltas is not None
+    assert found.inputs is not None
+    assert all(np.all(np.isinf(array[0])) for array in (*found.deltas, found.inputs))
+    assert all(np.all(np.isfinite(array[1])) for array in (*found.deltas, found.inputs))
+    assert all(np.all(np.isinf(array)) for array in found.weights)
+    assert not leaving(case, gradients_of(case))
+
+
+def test_terms_that_overflow_and_cancel_leave_nothing_to_say() -> None:
+    """2^130 - 2^130 = 0 without rounding, but float32 holds no such number; float64 does, and calls the sum exact."""
+    weights = np.array([[2.0**10, -(2.0**10)]]), np.array([[1.0]])
+    for kind, text, known in ((np.float32, "f32", False), (np.float64, "f64", True)):
+        case = case_of(
+            f"2-1-1,identity,linear,sum,n1,{text},ones,s0,bias=00",
+            weights=tuple(weight.astype(kind) for weight in weights),
+            x=np.full((1, 2), 2.0**120, kind),
+        )
+        assert np.isfinite(bound(case).loss) == known
+        assert not leaving(case, gradients_of(case))
+    assert bound(case).loss == 0.0
+
+
+@pytest.mark.parametrize("activation", ["identity", "tanh", "relu", "softplus", "elu"])
+def test_deep_networks_of_tiny_numbers_underflow_in_float64(activation: str) -> None:
+    """Twelve layers of weights near 2^-96: products that are no zeros become some, and the bound knows."""
+    case = case_of("-".join(["3"] * 13) + f",{activation},linear,sum,n2,f64,tiny,s1")
+    assert not leaving(case, gradients_of(case))
+    assert not leaving(case, gradients_of(case, ROUNDINGS["flushed to zero"]))
+    if activation in ("identity", "tanh"):
+        assert not gradients_of(case).weights[0].any()
+        assert bound(case).weights[0].all()
+
+
+def test_a_product_that_underflows_is_on_neither_side_of_a_kink() -> None:
+    """z = 1e-400 is positive, and 0 in float64: relu's slope there is 1 or 0."""
+    case = case_of(
+        "1-1-1-1,identity-relu-identity,linear,sum,n1,f64,ones,s0,bias=000",
+        weights=(np.array([[1e-200]]), np.array([[1e-200]]), np.array([[1.0]])),
+    )
+    found = bound(case)
+    assert found.deltas is not None
+    assert found.deltas[1].item() >= 1.0
+    assert not leaving(case, gradients_of(case))
