@@ -269,7 +269,7 @@ def test_help_and_version():
 
 def test_a_terminal_gets_a_progress_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch):
     """On stderr, with the cases done; the verdict alone stays on stdout."""
-    monkeypatch.setattr("backproof.cli._REDRAW", 0.0)
+    monkeypatch.setattr("backproof.commands.terminal.REDRAW", 0.0)
     arguments = ["check", "--cases", "5", "--losses", "mse"]
     done = CliRunner().invoke(app, arguments, env={"FORCE_COLOR": "1", "COLUMNS": "120", "TERM": "xterm"})
     assert done.exit_code == 0

@@ -21,8 +21,10 @@ BELOW: dict[str, set[str]] = {
     "candidates": {"cases", "truth", "scratch"},
     "examine": {"candidates", "truth", "comparison"},
     "diagnosis": {"examine", "scratch"},
+    "lessons": {"diagnosis"},
     "route": {"diagnosis", "examine", "candidates", "comparison", "truth", "cases", "scratch", "reports"},
-    "cli": {"route"},
+    "commands": {"route", "lessons"},
+    "cli": {"commands"},
     "pytest_plugin": {"route"},
 }
 # Rooms of several files in no folder of their own. Every other file beside them is a stage of the route: only the front

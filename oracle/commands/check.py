@@ -1,0 +1,114 @@
+"""`backproof check`: hold a candidate to the reference on random networks."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from backproof.commands.terminal import foreseen, names, progress, span, stop
+
+if TYPE_CHECKING:
+    from backproof.outcome import Report
+
+
+def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by position
+    candidate: Annotated[
+        str, typer.Argument(help="scratch, torch, my_net.py, my_net.py:name or package.module:name")
+    ] = "scratch",
+    cases: Annotated[int, typer.Option(help="how many random networks", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine")] = 0,
+    report: Annotated[Path | None, typer.Option(help="directory for the tables", show_default="none")] = None,
+    case: Annotated[list[str] | None, typer.Option(help="examine this one case, by its id; may be repeated")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")] = False,
+    reference: Annotated[str, typer.Option(help="what is held to be right: torch or exact")] = "torch",
+    strict_kinks: Annotated[
+        bool, typer.Option("--strict-kinks", help="another subgradient than PyTorch's is a failure")
+    ] = False,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="measure every true error, by exact arithmetic: slower by ten times")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="processes", min=1, show_default="by the number of cases")] = None,
+    activations: Annotated[str | None, typer.Option(help="of hidden layers, like relu,leaky_relu=0.2")] = None,
+    output_activations: Annotated[str | None, typer.Option(help="of the last layer, like softmax")] = None,
+    losses: Annotated[str | None, typer.Option(help="like mse,cross_entropy")] = None,
+    reductions: Annotated[str | None, typer.Option(help="of none, sum, mean, batchmean")] = None,
+    dtypes: Annotated[str | None, typer.Option(help="of float64, float32")] = None,
+    values: Annotated[str | None, typer.Option(help="how arrays are filled, like normal,saturated")] = None,
+    depth: Annotated[str | None, typer.Option(help="layers, like 4 or 1-30")] = None,
+    width: Annotated[str | None, typer.Option(help="width of the inputs and layers, like 16 or 1-64")] = None,
+    batch_size: Annotated[str | None, typer.Option(help="samples, like 1 or 1-32")] = None,
+    penalties: Annotated[str | None, typer.Option(help="none, mixed, or one, like 0.01+0.1+N")] = None,
+) -> None:
+    """Hold a candidate to the reference on random networks; a candidate's code is run, without a sandbox."""
+    fields = {
+        "activations": names(activations),
+        "output_activations": names(output_activations),
+        "losses": names(losses),
+        "reductions": names(reductions),
+        "dtypes": names(dtypes),
+        "values": names(values),
+        "depth": span(depth),
+        "width": span(width),
+        "batch_size": span(batch_size),
+        "penalties": penalties,
+    }
+    if reference not in ("torch", "exact"):
+        raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
+    settings = {
+        "cases": cases,
+        "seed": seed,
+        "ids": tuple(case or ()),
+        "truth": reference,
+        "strict_kinks": strict_kinks,
+        "certify": certify,
+        "workers": workers,
+        "report": report,
+        "command": shlex.join(["backproof", *sys.argv[1:]]),
+    }
+    try:
+        # What a candidate prints must not mix with the verdict, least of all with JSON.
+        with redirect_stdout(sys.stderr):
+            outcomes = _checked(candidate, fields, settings, one=as_json or report is not None)
+    except foreseen() as error:
+        stop(candidate, error, as_json=as_json)
+    _show(outcomes, as_json=as_json)
+    raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
+
+
+def _checked(candidate: str, fields: dict[str, Any], settings: dict[str, Any], *, one: bool) -> list[Report]:
+    """A report for each candidate that the text names."""
+    from backproof.candidates.contract import CandidateError, load
+    from backproof.narrowing import narrowed
+    from backproof.route import check as examined
+
+    found = load(candidate)
+    if one and len(found) > 1:
+        held = ", ".join(each.name for each in found)
+        raise CandidateError(f"{candidate} holds {len(found)} candidates, and --json and --report take one: {held}")
+    outcomes = []
+    for each in found:
+        with progress(each.name, len(settings["ids"]) or settings["cases"]) as told:
+            domain = narrowed(each.domain, **fields)
+            outcomes.append(examined(each, domain, keep=bool(settings["ids"]), progress=told, **settings))
+    return outcomes
+
+
+def _show(outcomes: list[Report], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(outcomes[0].to_json(), allow_nan=False))
+        return
+    from rich.console import Console
+
+    from backproof.screen import show
+
+    console = Console(highlight=False)
+    for number, outcome in enumerate(outcomes):
+        if number:
+            console.print()
+        show(outcome, console)

@@ -1,0 +1,81 @@
+"""What every command shares: how options are read, how progress is shown, and how a run that cannot start ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import typer
+
+REDRAW: Final = 0.1
+"""Seconds between two redrawings of a progress bar."""
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """`a,b` as a tuple."""
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def span(text: str | None) -> int | tuple[int, ...] | None:
+    """`4`, or `1-30` for a range."""
+    if text is None:
+        return None
+    low, dash, high = text.partition("-")
+    try:
+        return (int(low), int(high)) if dash else int(low)
+    except ValueError:
+        raise typer.BadParameter(f"a number or a range is wanted, like 4 or 1-30; got {text!r}") from None
+
+
+def foreseen() -> tuple[type[Exception], ...]:
+    """Errors whose text is meant for the person at the terminal; any other is a defect of ours, and shows itself."""
+    from backproof.candidates.contract import CandidateError
+    from backproof.cases.settings import DomainError
+    from backproof.cases.spec import SpecError
+    from backproof.examine import ReferenceMissingError
+    from backproof.reports import ReportError
+
+    return (CandidateError, DomainError, SpecError, ReferenceMissingError, ReportError)
+
+
+@contextmanager
+def progress(name: str, total: int) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on stderr, where that is a terminal; what it yields hears (cases, wrong cases)."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[wrong]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(escape(name), total=total, wrong="")
+        drawn = 0.0
+
+        def told(cases: int, wrong: int) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn >= REDRAW:
+                bar.update(task, completed=cases, wrong=f"{wrong:,} wrong" if wrong else "")
+                drawn = time.monotonic()
+
+        yield told
+
+
+def stop(candidate: str, error: BaseException, *, as_json: bool) -> NoReturn:
+    """One paragraph on stderr that says what to do, and exit code 2."""
+    if as_json:
+        typer.echo(json.dumps({"schema": 1, "candidate": candidate, "verdict": "cannot_run", "message": str(error)}))
+    typer.echo(f"backproof: {error}", err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,1 @@
+"""Which equation is wrong, in which layer, and why."""

@@ -1,0 +1,1 @@
+"""The catalogue of faults: named ways to get one equation wrong."""
