@@ -165,7 +165,7 @@ def _outer_products(layer: _Layer, delta: Rounded, number: int, arithmetic: Arit
     product = Rounded(delta.value.T @ a.value, delta.error.T @ a.magnitude + np.abs(delta.value).T @ a.error)
     yield _Test("BP4", number, "weight", dw.value, product, dw.error)
     if db is not None:
-        shown = _along(dw, layer.predicted, arithmetic)
+        shown = along(dw, layer.predicted, arithmetic)
         if shown is not None:
             yield _Test("BP3", number, "bias", db.value, shown, db.error)
 
@@ -176,25 +176,23 @@ def _read(case: Case, given: Offered, arithmetic: Arithmetic) -> list[_Layer]:
     x = case.x.astype(np.float64)
     follows = Rounded(x, np.zeros_like(x))
     for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
-        dw = _without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
+        dw = without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
         bias, db = case.biases[index], None
         if bias is not None:
-            flat = _without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
+            flat = without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
             db = Rounded(flat.value[None, :], flat.error[None, :])
         inputs = follows
         if index > 0 and db is not None:
-            inputs = _more_exact(_across(dw, db, arithmetic), follows)
+            inputs = _more_exact(across(dw, db, arithmetic), follows)
         z = preactivation(inputs, own, arithmetic)
         outputs, jacobian = activation(z, formula, arithmetic)
-        delta = db if db is not None else _along(dw, inputs, arithmetic)
+        delta = db if db is not None else along(dw, inputs, arithmetic)
         layers.append(_Layer(own, dw, db, inputs, follows, z, outputs, jacobian, delta))
         follows = outputs
     return layers
 
 
-def _without_penalty(
-    case: Case, gradient: Array, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool
-) -> Rounded:
+def without_penalty(case: Case, gradient: Array, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool) -> Rounded:
     """The gradient less the penalty's part, which no sample has a share in; 3u, and what the subtraction uncovers."""
     value = gradient.astype(np.float64)
     penalised = penalty_gradient(case, parameter, arithmetic, is_bias=is_bias)
@@ -206,7 +204,7 @@ def _without_penalty(
     return Rounded(value, error + rounding)
 
 
-def _across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | None:
+def across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | None:
     """a = delta dW / (delta delta): what dW shows of the activations below, (1, I); None where delta is 0.
 
     e_a = (|delta| e_dW + e_delta |delta| |a| + e_delta |dW|) / (delta delta), the last two being the errors of the
@@ -233,10 +231,10 @@ def _across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | No
     return Rounded(value, error + arithmetic.smallest / largest)
 
 
-def _along(dw: Rounded, a: Rounded, arithmetic: Arithmetic) -> Rounded | None:
-    """delta = dW a / (a a): what dW shows of the delta, (1, O); None where a is 0. Errors as in `_across`."""
+def along(dw: Rounded, a: Rounded, arithmetic: Arithmetic) -> Rounded | None:
+    """delta = dW a / (a a): what dW shows of the delta, (1, O); None where a is 0. Errors as in `across`."""
     turned = Rounded(dw.value.T, dw.error.T)
-    return _across(turned, a, arithmetic)
+    return across(turned, a, arithmetic)
 
 
 def _sum_error(terms: Array, count: int) -> Array:
