@@ -71,7 +71,7 @@ class FunctionCandidate:
     def answer(self, case: Case) -> Answer:
         """Call the function on copies of the case's arrays, and read what it returns."""
         layout = Layout() if self.declaration is None else self.declaration.layout
-        handed = _Handed(case, layout)
+        handed = Handed(case, layout)
         try:
             returned = self.function(handed.network, handed.x, handed.y)
         except NotImplementedError as error:
@@ -86,7 +86,7 @@ class FunctionCandidate:
             return Answer(failure=error.failure, message=str(error))
 
 
-class _Handed:
+class Handed:
     """A case as it is handed over, with what it held before the call."""
 
     def __init__(self, case: Case, layout: Layout) -> None:
