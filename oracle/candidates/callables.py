@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,20 +35,20 @@ def common_ground() -> Domain:
 class Network:
     """The network that a candidate is handed: fresh, writable arrays in the candidate's own layout.
 
-    weights[l] (O, I), biases[l] (O,) or None; activations[l] a name, activation_options[l] its parameters; loss a name,
-    loss_options its parameters; reduction; penalty (None, or .l1 .l2 .on_biases .divided_by); upstream: under reduction
-    "none" the factors of the unreduced losses, else None.
+    weights[l] (O, I), biases[l] (O,) or None, as NumPy arrays or as nested lists; activations[l] a name,
+    activation_options[l] its parameters; loss a name, loss_options its parameters; reduction; penalty (None, or .l1 .l2
+    .on_biases .divided_by); upstream: under reduction "none" the factors of the unreduced losses, else None.
     """
 
-    weights: list[Array]
-    biases: list[Array | None]
+    weights: list[Any]
+    biases: list[Any]
     activations: list[str]
     activation_options: list[dict[str, Any]]
     loss: str
     loss_options: dict[str, Any]
     reduction: str
     penalty: Penalty | None
-    upstream: Array | None
+    upstream: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class FunctionCandidate:
         layout = Layout() if self.declaration is None else self.declaration.layout
         handed = Handed(case, layout)
         try:
-            returned = self.function(handed.network, handed.x, handed.y)
+            returned = self.called(handed)
         except NotImplementedError as error:
             # Without a declared domain this is an honest answer; with one, an unfilled homework must not pass.
             failure: Failure = "unsupported" if self.declaration is None else "error"
@@ -81,42 +81,68 @@ class FunctionCandidate:
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises is its verdict, not our crash
             return Answer(failure="error", message=_told(error))
         try:
-            return replace(read(returned, case, layout), mutated=handed.changed())
+            return replace(self.read(returned, handed), mutated=handed.changed(self.may_change))
         except UnreadableError as error:
             return Answer(failure=error.failure, message=str(error))
+
+    may_change: ClassVar[tuple[str, ...]] = ()
+    """What a call may change of what it is handed, by the beginnings of the names."""
+
+    def called(self, handed: Handed) -> object:
+        """What the function returns."""
+        return self.function(handed.network, handed.x, handed.y)
+
+    def read(self, returned: object, handed: Handed) -> Answer:
+        """The gradients in what it returned.  Raises UnreadableError."""
+        return read(returned, handed.case, handed.layout)
 
 
 class Handed:
     """A case as it is handed over, with what it held before the call."""
 
     def __init__(self, case: Case, layout: Layout) -> None:
-        spec = case.spec
+        self.case, self.layout = case, layout
+        spec, hand = case.spec, layout.hand
         options = {
-            name: layout.give_samples(value) if isinstance(value, np.ndarray) else value
+            name: hand(layout.give_outputs(value)) if isinstance(value, np.ndarray) else value
             for name, value in case.loss_options.items()
         }
         self.network = Network(
-            weights=[layout.give_weight(weight) for weight in case.weights],
-            biases=[None if bias is None else layout.give_bias(bias) for bias in case.biases],
+            weights=[hand(layout.give_weight(weight)) for weight in case.weights],
+            biases=[None if bias is None else hand(layout.give_bias(bias)) for bias in case.biases],
             activations=[formula.name for formula in spec.activations],
             activation_options=[formula.options for formula in spec.activations],
             loss=spec.loss.name,
             loss_options=options,
             reduction=spec.reduction,
             penalty=spec.penalty,
-            upstream=None if case.upstream is None else layout.give_samples(case.upstream),
+            upstream=None if case.upstream is None else hand(layout.give_outputs(case.upstream)),
         )
-        self.x, self.y = layout.give_samples(case.x), layout.give_samples(case.y)
+        self.x, self.y = hand(layout.give_samples(case.x)), hand(layout.give_targets(case.y, spec))
         named = [("x", self.x), ("y", self.y), ("network.upstream", self.network.upstream)]
         named += [(f"network.weights[{at}]", weight) for at, weight in enumerate(self.network.weights)]
         named += [(f"network.biases[{at}]", bias) for at, bias in enumerate(self.network.biases)]
         named += [(f"network.loss_options[{name!r}]", value) for name, value in options.items()]
-        # Bytes, because comparing them is ten times as fast as comparing arrays and takes NaN for equal to itself.
-        self._before = [(name, array, array.tobytes()) for name, array in named if isinstance(array, np.ndarray)]
+        self._before = [(name, held, _bytes(held)) for name, held in named if isinstance(held, (np.ndarray, list))]
 
-    def changed(self) -> str:
-        """The name of the first array that no longer holds what it held, or ""."""
-        return next((name for name, array, before in self._before if array.tobytes() != before), "")
+    def changed(self, allowed: tuple[str, ...] = ()) -> str:
+        """The name of the first array that no longer holds what it held, or ""; names that begin as `allowed` may."""
+        return next(
+            (
+                name
+                for name, held, before in self._before
+                if not (allowed and name.startswith(allowed)) and _bytes(held) != before
+            ),
+            "",
+        )
+
+
+def _bytes(held: Any) -> bytes:
+    """What an array or a nested list holds.
+
+    Bytes, because comparing them is ten times as fast as comparing arrays and takes NaN for equal to itself.
+    """
+    return held.tobytes() if isinstance(held, np.ndarray) else repr(held).encode()
 
 
 def _told(error: BaseException) -> str:

@@ -48,11 +48,11 @@ def read(returned: object, case: Case, layout: Layout) -> Answer:
 
     if parts.get("weights") is None:
         raise UnreadableError("missing", f"no weight gradients; {WANTED}")
+    _refuse_exchanged(parts, case, layout)
     weights, biases = per_layer("weights", layout.take_weight), per_layer("biases", layout.take_bias)
-    _refuse_exchanged(weights, biases, case)
     loss, inputs = parts.get("loss"), parts.get("inputs")
     return Answer(
-        loss=None if loss is None else layout.take_samples(_array(loss, "loss", dtype)),
+        loss=None if loss is None else layout.take_losses(_array(loss, "loss", dtype), case.spec),
         weights=weights,
         biases=biases,
         inputs=None if inputs is None else layout.take_samples(_array(inputs, "inputs", dtype)),
@@ -83,17 +83,23 @@ def _array(value: object, where: str, dtype: str) -> Array:
     return array if array.dtype.kind == "f" and hasattr(value, "dtype") else array.astype(dtype)
 
 
-def _refuse_exchanged(weights: Sequence[Array | None], biases: Sequence[Array | None], case: Case) -> None:
-    """Weights and biases in each other's place have shapes that nothing else has."""
-
-    def fits(found: Sequence[Array | None], wanted: Sequence[Array | None]) -> bool:
-        return all(
-            have is not None and want is not None and have.shape == want.shape
-            for have, want in zip(found, wanted, strict=True)
-        )
-
-    if fits(weights, case.biases) and fits(biases, case.weights):
+def _refuse_exchanged(parts: Mapping[str, object], case: Case, layout: Layout) -> None:
+    """Weights and biases in each other's place have shapes that nothing else has, in the candidate's own layout."""
+    weights = [layout.give_weight(weight).shape for weight in case.weights]
+    biases = [None if bias is None else layout.give_bias(bias).shape for bias in case.biases]
+    found = _shapes(parts.get("weights")), _shapes(parts.get("biases"))
+    if found == (biases, weights) != (weights, biases):
         raise UnreadableError("shape", f"weight and bias gradients are exchanged: {WANTED}")
+
+
+def _shapes(values: object) -> list[tuple[int, ...] | None]:
+    """The shape of each array in a list; nothing where they have none."""
+    if not isinstance(values, (list, tuple)):
+        return []
+    try:
+        return [None if value is None else np.shape(value) for value in values]
+    except (ValueError, TypeError):
+        return []
 
 
 def _kind(value: object) -> str:

@@ -1,7 +1,7 @@
 """Domain: the set of specs that a candidate supports, or that a run draws from."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Final
 
@@ -43,7 +43,7 @@ class Domain:
     or "mixed". same_activation, same_width: hidden layers alike. penalties: "none", "mixed", a Penalty or its id.
     widths: one fixed network, (n0, ..., nL), in place of depth, width and output_width. shapes: at most so many
     different (widths, batch size), for candidates that compile for each. Data with a width of their own, like digits,
-    set n0.
+    set n0. Under `@candidate`, dtypes that are left out are float64 alone: see `declared`.
 
     Fields are kept in one form: pairs, and tuples in the catalogue's order. Raises DomainError for what has no meaning
     and where two fields leave nothing, naming them.
@@ -65,6 +65,7 @@ class Domain:
     values: tuple[str, ...]
     widths: tuple[int, ...] | None
     shapes: int | None
+    _names_dtypes: bool = field(init=False, compare=False)
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Domain:
         output_activations: Names | None = None,
         losses: Names = tuple(LOSSES),
         reductions: str | Iterable[str] = REDUCTIONS,
-        dtypes: str | Iterable[str] = DTYPES,
+        dtypes: str | Iterable[str] | None = None,
         biases: str = "mixed",
         same_activation: bool = False,
         same_width: bool = False,
@@ -104,7 +105,8 @@ class Domain:
             else read_formulas("output_activations", output_activations, ACTIVATIONS, "activation"),
             losses=read_formulas("losses", losses, LOSSES, "loss"),
             reductions=read_names("reductions", reductions, REDUCTIONS, "reduction"),
-            dtypes=read_names("dtypes", dtypes, DTYPES, "dtype"),
+            dtypes=read_names("dtypes", DTYPES if dtypes is None else dtypes, DTYPES, "dtype"),
+            _names_dtypes=dtypes is not None,
             biases=read_choice("biases", biases, ("always", "never", "mixed")),
             same_activation=bool(same_activation),
             same_width=bool(same_width),
@@ -133,6 +135,13 @@ class Domain:
         if self.same_width and len(set(hidden)) > 1:
             raise DomainError(f"widths={widths} and same_width=True exclude each other: the hidden widths are {hidden}")
         return len(widths) - 1, len(widths) - 1
+
+    def declared(self) -> "Domain":
+        """This domain as `@candidate` means it: float64 alone where dtypes were not named.
+
+        Somebody's network was written for Python's floats, and is asked for float32 only where it says that it has it.
+        """
+        return self if self._names_dtypes else replace(self, dtypes="float64")
 
     @cached_property
     def plan(self) -> Plan:
@@ -204,7 +213,7 @@ class Domain:
 
     def __repr__(self) -> str:
         """As one would write it: the fields that are not at their defaults, in the spelling of ids."""
-        settings = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        settings = [(each.name, getattr(self, each.name)) for each in fields(self) if each.init]
         written = [f"{name}={_written(value)!r}" for name, value in settings if value != getattr(DEFAULT_DOMAIN, name)]
         return f"Domain({', '.join(written)})"
 

@@ -94,6 +94,24 @@ def test_answer_does_not_mind_another_list():
     assert answered(swap).mutated == ""
 
 
+def test_answer_of_a_candidate_that_knows_only_lists():
+    """Nested lists go in, nested lists come back, and a list that was changed is named."""
+    layout = Declaration(domain=Domain(), layout=Layout(arrays="lists", bias="row"))
+
+    def plain(network, x, y):
+        assert all(type(held) is list for held in (network.weights[0], network.biases[0], x, y))
+        x[0][0] += spoilt[-1]
+        return 0, [[[2 * w for w in row] for row in weight] for weight in network.weights], network.biases
+
+    spoilt = []
+    for number, named in ((0.0, ""), (1.0, "x")):
+        spoilt.append(number)
+        answer = answered(plain, declaration=layout)
+        assert (answer.failure, answer.mutated) == (None, named)
+        assert np.array_equal(answer.weights[1], 2 * CASE.weights[1])
+        assert np.array_equal(answer.biases[0], CASE.biases[0])
+
+
 def raises(error: BaseException):
     """A candidate that raises."""
 

@@ -54,7 +54,7 @@ def test_find_takes_every_declared_function_of_a_file(folder: Path):
     (folder / "several.py").write_text(DECLARED)
     first, second = find("several.py")
     assert [first.name, second.name] == ["several.py:first", "several.py:second"]
-    assert first.domain == Domain(activations="sigmoid")
+    assert first.domain == Domain(activations="sigmoid", dtypes="float64")
     assert second.declaration.layout.weights == "in_out"
 
 

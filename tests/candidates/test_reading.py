@@ -118,3 +118,15 @@ def test_read_recognises_exchanged_weights_and_biases():
     with pytest.raises(UnreadableError, match=r"^weight and bias gradients are exchanged") as caught:
         read((1.0, case.biases, case.weights), case, Layout())
     assert caught.value.failure == "shape"
+
+
+def test_read_recognises_exchanged_arrays_in_every_layout():
+    """Also where a layer has no bias, and biases are columns."""
+    layout = Layout(weights="in_out", bias="column")
+    weights = [w.T for w in CASE.weights]
+    biases = [None if b is None else b.reshape(-1, 1) for b in CASE.biases]
+    assert read((1.0, weights, biases), CASE, layout).failure is None
+    with pytest.raises(UnreadableError, match=r"^weight and bias gradients are exchanged"):
+        read((1.0, biases, weights), CASE, layout)
+    with pytest.raises(UnreadableError, match=r"^weights\[0\] is no array"):
+        read((1.0, [[[1.0], [1.0, 2.0]], 0.0], biases), CASE, layout)
