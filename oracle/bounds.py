@@ -57,8 +57,15 @@ class _Bound(Protocol):
     def __call__(self, case: Case, *, forms: Forms, kinks: Kinks, against: Against, dtype: str | None) -> Gradients: ...
 
 
+Key = tuple[str, int | None]
+"""(quantity, layer)."""
+
+
 class Bounds:
     """What may be asked about one case's rounding, computed when first asked for: nearly every case needs one bound.
+
+    wide: the quantities that agree by a bound in which an error could hide that matters (`doubts.SHOWN`); the
+    comparison notes them, and single samples are asked about them.
 
     Levels: "accurate" admits the forms that are accurate in the tails, "textbook" every textbook form, "kink" also
     any subgradient wherever the derivative does not exist; "same side" admits textbook forms that take the reference's
@@ -67,6 +74,7 @@ class Bounds:
 
     def __init__(self, case: Case) -> None:
         self.case = case
+        self.wide: set[Key] = set()
         self._found: dict[tuple[str, ...], Gradients] = {}
         self._exact: Enclosure | None = None
 

@@ -18,7 +18,7 @@ from backproof import doubts
 from backproof.bounds import Bounds, Level, Pair
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
-from backproof.doubts import decides, entry
+from backproof.doubts import decides, entry, shows
 from backproof.truth.arithmetic import Arithmetic
 from backproof.verdicts import Check, Verdict, whole_call
 
@@ -141,9 +141,12 @@ def _judge_together(case: Case, pairs: Sequence[Pair], bounds: Bounds) -> Iterat
         strict=False,
     )
     dtype = np.dtype(case.spec.dtype)
+    shown = doubts.SHOWN[case.spec.dtype]
     for pair, start, at, excess, bound, got, wanted, max_error, max_bound, size, nonzero in columns:
         if excess <= 1.0 and decides(max_bound, size) and pair.candidate.dtype == dtype:
             index = _index(at - start, pair.candidate.shape)
+            if not decides(max_bound, shown * size):
+                bounds.wide.add((pair.quantity, pair.layer))
             yield Check(
                 pair.quantity, pair.layer, pair.position, pair.candidate.shape, pair.candidate.size, nonzero,
                 Verdict.AGREE, 0, max_error, bound, excess, index, got, wanted, None, "",
@@ -251,6 +254,8 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
             if not bounds.chained_is_enough(pair, level, dtype=dtype):
                 note = "; ".join(part for part in (PROPAGATED, note) if part)
             if numbers.decided:
+                if not shows(float(numbers.limit.max()), pair.size, dtype):
+                    bounds.wide.add((pair.quantity, pair.layer))
                 return numbers.check(Verdict.AGREE, note)
             same_side = _Numbers(pair, bounds.tightest(pair, "same side", dtype=dtype))
             if same_side.within and same_side.decided:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 from math import inf, log
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
@@ -31,6 +33,15 @@ REASONS = {
     CANCELLATION: "terms that are much larger than their sum cancel",
     DEPTH: "rounding errors may have grown through the layers until they are as large as the result",
 }
+
+SHOWN: Final = MappingProxyType({"float64": 2.0**-30, "float32": 2.0**-12})
+"""The share of a quantity's largest entry below which a bound leaves no error unseen that matters.
+
+What must show is an error of eps = 0.0005 in the largest entry, g. The right one lies within the bound B of the
+reference r, so that a wrong (1 + eps) g is at least eps |g| - B >= eps (|r| - B) - B from it. That is more than B, and
+shows, if B < |r| eps / (2 + eps) = 2.4994e-4 |r|, for which 2^-12 = 2.4414e-4 is room enough. float64 has the digits
+for much more: nearly every bound is below 2^-30, by which an error of 2^-29 shows.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,6 +67,11 @@ def reason(arithmetic: Arithmetic, case: Case, quantity: str, layer: int | None,
 def decides(largest_bound: float, size: float) -> bool:
     """Whether a bound can bless: it is smaller than the quantity's own largest entry, or zero (exact zeros)."""
     return largest_bound < size or largest_bound == 0.0
+
+
+def shows(largest_bound: float, size: float, dtype: str) -> bool:
+    """Whether an error that matters would exceed a bound in arithmetic of `dtype`: see SHOWN."""
+    return decides(largest_bound, SHOWN[dtype] * size)
 
 
 def _largest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None) -> float:

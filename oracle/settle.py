@@ -8,10 +8,11 @@ tests on networks that the chained bound does decide, and agrees there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from backproof import doubts
+from backproof.bounds import Key
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case, build_case
 from backproof.cases.gradients import Array
@@ -22,7 +23,9 @@ from backproof.truth.divisors import divisor
 from backproof.verdicts import Check, Verdict
 
 SAMPLES = 8
-"""How many samples of a batch are looked at one by one."""
+"""How many samples of a batch are looked at one by one, where a quantity is undecided."""
+GLANCES = 2
+"""How many at most, where all agree and only an error within the bound could still hide."""
 WITNESSES = 6
 """How many networks that the chained bound decides vouch for a candidate."""
 SEARCHED = 60
@@ -44,13 +47,23 @@ class Settlement:
     judge: Judge
     _vouched: dict[str, bool] = field(default_factory=dict)
 
-    def settle(self, case: Case, checks: tuple[Check, ...]) -> tuple[Check, ...]:
-        """The checks with what single samples show: a broken equation disagrees; on one sample, kept ones agree."""
-        found = self._tested(case)
-        broken = [(sample, residual) for sample, tests in found for residual in tests if not residual.holds]
-        if broken:
-            return _accused(checks, *broken[0]) if self.vouched(case.spec.dtype) else checks
-        if case.spec.batch_size == 1 and found and all(residual.tells for residual in found[0][1]):
+    def settle(self, case: Case, checks: tuple[Check, ...], wide: Collection[Key] = ()) -> tuple[Check, ...]:
+        """The checks with what single samples show: a broken equation disagrees; on one sample, kept ones agree.
+
+        wide: quantities that agree by a bound in which an error could hide. For them alone, no more samples are asked
+        than it takes until one shows as much of their equation as must show, and GLANCES at most.
+        """
+        opened = tuple(check for check in checks if is_open(check) or (check.quantity, check.layer) in wide)
+        unseen, last = opened, None
+        samples = SAMPLES if any(check.verdict is Verdict.UNDECIDED for check in opened) else GLANCES
+        for sample, tests in self._tested(case, samples):
+            broken = next((residual for residual in tests if not residual.holds), None)
+            if broken is not None:
+                return _accused(checks, opened, sample, broken) if self.vouched(case.spec.dtype) else checks
+            unseen, last = tuple(check for check in unseen if not _seen(check, tests, case.spec.dtype)), tests
+            if not unseen:
+                break
+        if case.spec.batch_size == 1 and last is not None and all(residual.tells for residual in last):
             return tuple(_agreed(check) for check in checks)
         return checks
 
@@ -80,16 +93,14 @@ class Settlement:
             witnesses += 1
         return witnesses > 0
 
-    def _tested(self, case: Case) -> list[tuple[int, list[Residual]]]:
-        """(sample, its residuals) for up to SAMPLES samples, evenly spaced."""
-        found = []
-        for sample in range(0, case.spec.batch_size, -(-case.spec.batch_size // SAMPLES)):
+    def _tested(self, case: Case, samples: int) -> Iterator[tuple[int, list[Residual]]]:
+        """(sample, its residuals) for up to so many samples, evenly spaced."""
+        for sample in range(0, case.spec.batch_size, -(-case.spec.batch_size // samples)):
             one = case.sample(sample)
             if self._may_ask(one, case):
                 answer = self.ask(self.candidate, one)
                 if _legible(one, answer):
-                    found.append((sample, residuals(one, answer)))
-        return found
+                    yield sample, residuals(one, answer)
 
     def _may_ask(self, one: Case, case: Case) -> bool:
         """Whether the candidate supports a single sample, and that one counts: the mean over no target is no number.
@@ -107,14 +118,25 @@ def is_open(check: Check) -> bool:
     return check.verdict is Verdict.AGREE and check.note.startswith(PROPAGATED)
 
 
-def _accused(checks: tuple[Check, ...], sample: int, broken: Residual) -> tuple[Check, ...]:
+def _seen(check: Check, tests: list[Residual], dtype: str) -> bool:
+    """Whether a sample shows so much of a check's equation that it needs no other one; undecided ones take them all."""
+    if check.verdict is Verdict.UNDECIDED:
+        return False
+    equation = "delta" if check.layer is not None else check.quantity
+    found = [test for test in tests if test.layer == check.layer and test.quantity == equation]
+    return any(test.equation != "BP3" and test.power <= doubts.SHOWN[dtype] for test in found)
+
+
+def _accused(
+    checks: tuple[Check, ...], opened: tuple[Check, ...], sample: int, broken: Residual
+) -> tuple[Check, ...]:
     where = "the loss" if broken.layer is None else f"layer {broken.layer}"
     note = (
         f"{broken.equation} does not hold at {where} on the candidate's own numbers: "
         f"{broken.excess:.3g} times what rounding explains, with sample {sample} alone"
     )
     return tuple(
-        check._replace(verdict=Verdict.DISAGREE, note=note) if is_open(check) and _shows(check, broken) else check
+        check._replace(verdict=Verdict.DISAGREE, note=note) if check in opened and _shows(check, broken) else check
         for check in checks
     )
 
