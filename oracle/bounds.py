@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backproof.cases.case import Case
-from backproof.cases.gradients import Gradients
+from backproof.cases.gradients import Gradients, ReadOff
 from backproof.doubts import decides, entry
 from backproof.truth.arithmetic import Forms, Kinks
 
@@ -70,10 +72,13 @@ class Bounds:
     Levels: "accurate" admits the forms that are accurate in the tails, "textbook" every textbook form, "kink" also
     any subgradient wherever the derivative does not exist; "same side" admits textbook forms that take the reference's
     side of every kink within reach, and can bless what is on that side, but accuse nothing.
+
+    read_off: what every bound grows by, per (quantity, layer), where the candidate is a training step.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, read_off: Mapping[tuple[str, int | None], ReadOff] | None = None) -> None:
         self.case = case
+        self._read_off = read_off or {}
         self.wide: set[Key] = set()
         self._found: dict[tuple[str, ...], Gradients] = {}
         self._exact: Enclosure | None = None
@@ -91,7 +96,7 @@ class Bounds:
         """
         from backproof.truth.rounding import bound
 
-        return self._once(bound, level, dtype, against)
+        return self._widened(self._once(bound, level, dtype, against))
 
     def tightest(self, pair: Pair, level: Level, *, dtype: str, against: Against = "reference") -> Array:
         """The limit of one quantity, with the signs of the weights kept where the chained bound decides nothing."""
@@ -100,8 +105,27 @@ class Bounds:
         chained = entry(self.limit(level, dtype=dtype, against=against), pair.quantity, pair.layer)
         if self.chained_is_enough(pair, level, dtype=dtype):
             return chained
-        propagated = self._once(propagated_bound, level, dtype, against)
+        propagated = self._widened(self._once(propagated_bound, level, dtype, against))
         return np.fmin(chained, entry(propagated, pair.quantity, pair.layer))
+
+    def _widened(self, distance: Gradients) -> Gradients:
+        """With the rounding of reading gradients off a step; where nothing moved, an exact 0 stays exact."""
+
+        def wider(quantity: str, layer: int, limit: Array) -> Array:
+            found = self._read_off.get((quantity, layer))
+            if found is None or found.error.shape != limit.shape:
+                return limit
+            return limit + np.where(found.moved | (limit > 0.0), found.error, 0.0)
+
+        if not self._read_off:
+            return distance
+        return replace(
+            distance,
+            weights=tuple(wider("weight", at, limit) for at, limit in enumerate(distance.weights, 1)),
+            biases=tuple(
+                None if limit is None else wider("bias", at, limit) for at, limit in enumerate(distance.biases, 1)
+            ),
+        )
 
     def _once(self, bound: _Bound, level: Level, dtype: str | None, against: Against) -> Gradients:
         dtype = dtype or self.case.spec.dtype

@@ -81,7 +81,7 @@ class Examiner:
         answer = ask(self.candidate, case)
         if answer.failure is not None:
             return (whole_call(Verdict(answer.failure), answer.message),)
-        bounds = Bounds(case)
+        bounds = Bounds(case, answer.read_off)
         checks = compare(case, answer, self.reference(case), bounds)
         if bounds.wide or any(map(is_open, checks)):
             checks = self.settlement.settle(case, checks, bounds.wide)
@@ -96,7 +96,7 @@ class Examiner:
         return checks
 
     def _compared(self, case: Case, answer: Answer) -> tuple[Check, ...]:
-        return compare(case, answer, self.reference(case), Bounds(case))
+        return compare(case, answer, self.reference(case), Bounds(case, answer.read_off))
 
 
 def _own_deviation(case: Case, check: Check) -> Check:

@@ -58,7 +58,7 @@ class _Side:
     @cached_property
     def limits(self) -> list[Array | None]:
         """How far each array of the answer may be from the truth."""
-        return _arrays(Answer.of(Bounds(self.case).limit("textbook", against="truth")))
+        return _arrays(Answer.of(Bounds(self.case, self.answer.read_off).limit("textbook", against="truth")))
 
 
 class _Relation(NamedTuple):

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from backproof.cases.case import Case
     from backproof.cases.domain import Domain
-    from backproof.cases.gradients import Gradients
+    from backproof.cases.gradients import Gradients, ReadOff
 
 Array = NDArray[Any]
 Failure = Literal["error", "timeout", "unsupported", "shape", "missing"]
@@ -33,6 +35,7 @@ class Answer:
     loss: (), or under reduction "none" (N, O) or (N,); weights: (O, I) and biases: (O,) per layer, in layer order;
     inputs: (N, I); deltas: (N, O) per layer. None stands for what was not returned. `failure` says that there are no
     gradients, `message` why; `mutated` names the first array of the case that the call changed ("" for none).
+    `read_off`: per (quantity, layer), how gradients were read off a training step; None for all other candidates.
     """
 
     loss: Array | None = None
@@ -43,6 +46,7 @@ class Answer:
     failure: Failure | None = None
     message: str = ""
     mutated: str = ""
+    read_off: Mapping[tuple[str, int | None], ReadOff] | None = None
 
     @classmethod
     def of(cls, gradients: Gradients) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -12,7 +12,7 @@ from backproof.cases.streams import raw_words
 if TYPE_CHECKING:
     from backproof.cases.case import Case
 
-__all__ = ["Array", "Direction", "Gradients", "draw_direction"]
+__all__ = ["Array", "Direction", "Gradients", "ReadOff", "draw_direction"]
 
 Array = NDArray[Any]
 
@@ -47,6 +47,13 @@ class Gradients:
             yield "weight", index + 1, self.weights[index]
         if self.inputs is not None:
             yield "input", None, self.inputs
+
+
+class ReadOff(NamedTuple):
+    """A gradient that was read off a training step: the rounding that this added, and where the step moved."""
+
+    error: Array
+    moved: Array
 
 
 @dataclass(frozen=True, eq=False)
