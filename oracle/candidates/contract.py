@@ -1,14 +1,14 @@
 """What a candidate is: something with a name and a domain that answers a case with gradients, or says why it cannot.
 
-A CANDIDATE, as people write it, is the name of a built-in one (`scratch`, `torch`), or a place to find a function:
-`path.py`, `path.py:name` or `package.module:name`.
+A CANDIDATE, as people write it, is the name of a built-in one (`scratch`, `torch`), a place to find a function,
+`path.py`, `path.py:name` or `package.module:name`, or a command that runs a program: `exec:./my_net`.
 """
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
 
 from numpy.typing import NDArray
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from backproof.cases.gradients import Gradients, ReadOff
 
 Array = NDArray[Any]
+TIMEOUT: Final = 10.0
+"""Seconds that a candidate may take for one case."""
 Failure = Literal["error", "timeout", "unsupported", "shape", "missing"]
 """Why there is nothing to compare; each is the name of a verdict."""
 
@@ -84,8 +86,10 @@ class Candidate(Protocol):
         ...
 
 
-def load(candidate: object) -> tuple[Candidate, ...]:
+def load(candidate: object, *, timeout: float = TIMEOUT) -> tuple[Candidate, ...]:
     """The candidates that a CANDIDATE text names: one, or all those of a file. A function, or a Candidate, is one.
+
+    timeout: seconds for one case.
 
     Raises CandidateError where there is none, with the live names and the closest one.
     """
@@ -99,6 +103,10 @@ def load(candidate: object) -> tuple[Candidate, ...]:
         raise CandidateError(f"a candidate is a name, a function or a Candidate; got {candidate!r}")
     if candidate in builtin.BUILTIN:
         return (builtin.BUILTIN[candidate](),)
+    if candidate.startswith("exec:"):
+        from backproof.candidates.process import ProcessCandidate
+
+        return (ProcessCandidate(candidate, timeout=timeout),)
     if candidate.endswith(".py") or ":" in candidate:
         return finding.find(candidate)
     names = list(builtin.BUILTIN)
@@ -106,5 +114,5 @@ def load(candidate: object) -> tuple[Candidate, ...]:
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise CandidateError(
         f"no candidate {candidate!r}.{hint} A candidate is one of the built-in {' and '.join(map(repr, names))}, "
-        "or a function: my_net.py, my_net.py:name or package.module:name."
+        "a function, my_net.py, my_net.py:name or package.module:name, or a program, exec:./my_net."
     )
