@@ -17,6 +17,7 @@ from typing import Final
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import CandidateError
 from backproof.candidates.layout import MARK
+from backproof.candidates.steps import made
 
 FUNCTION: Final = "loss_and_gradients"
 _FILE: Final = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[\w.]+))?")
@@ -46,7 +47,7 @@ def find(text: str) -> tuple[FunctionCandidate, ...]:
 def wrap(function: Callable[..., object]) -> FunctionCandidate:
     """A function that is already at hand, declared or not, as a candidate."""
     name = getattr(function, "__qualname__", type(function).__qualname__)
-    return FunctionCandidate(name=name, function=function, declaration=getattr(function, MARK, None))
+    return made(name, function, getattr(function, MARK, None))
 
 
 def _module_from_file(path: Path) -> ModuleType:
@@ -111,4 +112,4 @@ def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
         )
         raise CandidateError(f"{where}:{name} is {kind}: {FUNCTION}(network, x, y)")
     text = f"{where}:{name}"
-    return FunctionCandidate(name=text, function=found, declaration=getattr(found, MARK, None), text=text)
+    return made(text, found, getattr(found, MARK, None), text)
