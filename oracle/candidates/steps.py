@@ -45,6 +45,7 @@ class StepCandidate(FunctionCandidate):
 
     rate: float = 0.0
 
+    kind: ClassVar[str] = "step"
     may_change: ClassVar[tuple[str, ...]] = ("network.weights", "network.biases")
 
     def answer(self, case: Case) -> Answer:
