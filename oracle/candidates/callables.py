@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -10,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.candidates.contract import Answer, Failure
+from backproof.candidates.contract import TIMEOUT, Answer, Failure
 from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.reading import UnreadableError, read
+from backproof.candidates.watch import OutOfTimeError, place, within
 from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 from backproof.cases.spec import Penalty
@@ -56,12 +56,14 @@ class FunctionCandidate:
     """A function `loss_and_gradients(network, x, y)`; without a declaration it has the default layout.
 
     `text` is the CANDIDATE text that finds it again in another process; None for a function that was handed over.
+    `timeout`: seconds for one case, where a timer can reach it; see `watch.within`.
     """
 
     name: str
     function: Callable[..., object]
     declaration: Declaration | None = None
     text: str | None = None
+    timeout: float = TIMEOUT
 
     @property
     def domain(self) -> Domain:
@@ -72,18 +74,28 @@ class FunctionCandidate:
         """Call the function on copies of the case's arrays, and read what it returns."""
         layout = Layout() if self.declaration is None else self.declaration.layout
         handed = Handed(case, layout)
+
+        def answered() -> Answer:
+            # What it sets for the errors of NumPy's arithmetic ends with the call. Reading may run its code, too: an
+            # object says itself how it becomes an array.
+            with np.errstate():
+                return self.read(self.called(handed), handed)
+
         try:
-            returned = self.called(handed)
+            return replace(within(self.timeout, answered), mutated=handed.changed(self.may_change))
+        except UnreadableError as error:
+            return Answer(failure=error.failure, message=str(error))
         except NotImplementedError as error:
             # Without a declared domain this is an honest answer; with one, an unfilled homework must not pass.
             failure: Failure = "unsupported" if self.declaration is None else "error"
-            return Answer(failure=failure, message=_told(error))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises is its verdict, not our crash
-            return Answer(failure="error", message=_told(error))
-        try:
-            return replace(self.read(returned, handed), mutated=handed.changed(self.may_change))
-        except UnreadableError as error:
-            return Answer(failure=error.failure, message=str(error))
+            return Answer(failure=failure, message=_told(error, self.function))
+        except OutOfTimeError as error:
+            where = place(error, _file(self.function))
+            return Answer(failure="timeout", message=f"interrupted after {self.timeout:g} s without an answer{where}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  whatever it raises is its verdict, not our crash
+            return Answer(failure="error", message=_told(error, self.function))
 
     may_change: ClassVar[tuple[str, ...]] = ()
     """What a call may change of what it is handed, by the beginnings of the names."""
@@ -145,9 +157,14 @@ def _bytes(held: Any) -> bytes:
     return held.tobytes() if isinstance(held, np.ndarray) else repr(held).encode()
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException, function: object) -> str:
     """An exception in one line, with the place that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if len(frames) > 1 else ""
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}{f': {text}' if text else ''}{place}"
+    return f"{type(error).__name__}{f': {text}' if text else ''}{place(error, _file(function))}"
+
+
+def _file(function: object) -> str | None:
+    """The file that a function stands in."""
+    methods = vars(type(function))
+    code = getattr(function, "__code__", None) or getattr(methods.get("__call__"), "__code__", None)
+    return getattr(code, "co_filename", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +17,8 @@ from backproof.cases.case import Case
 Array = NDArray[Any]
 
 KEYS: Final = ("loss", "weights", "biases", "inputs", "deltas")
+ROOM: Final = 1 << 20
+"""Entries that an array may always have, be it right or wrong; else 16 times those of the case's largest."""
 WANTED: Final = "wanted (loss, weight_gradients, bias_gradients), or a dict with the keys " + ", ".join(KEYS)
 
 
@@ -33,6 +37,7 @@ def read(returned: object, case: Case, layout: Layout) -> Answer:
     """
     parts = _parts(returned)
     depth, dtype = case.spec.depth, case.spec.dtype
+    most = max(ROOM, 16 * max(array.size for array in (*case.weights, case.x, case.y)))
 
     def per_layer(key: str, take: Callable[[Array], Array]) -> tuple[Array | None, ...]:
         values = parts.get(key)
@@ -40,10 +45,13 @@ def read(returned: object, case: Case, layout: Layout) -> Answer:
             return (None,) * depth
         if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
             raise UnreadableError("error", f"{key} must hold one array per layer; got {_kind(values)}")
+        if isinstance(values, np.ndarray) and values.ndim == 0:
+            raise UnreadableError("error", f"{key} must hold one array per layer; got an array of shape ()")
         if len(values) != depth:
             raise UnreadableError("shape", f"{key} must hold one array per layer, so {depth}; got {len(values)}")
         return tuple(
-            None if value is None else take(_array(value, f"{key}[{at}]", dtype)) for at, value in enumerate(values)
+            None if value is None else take(_array(value, f"{key}[{at}]", dtype, most))
+            for at, value in enumerate(values)
         )
 
     if parts.get("weights") is None:
@@ -52,10 +60,10 @@ def read(returned: object, case: Case, layout: Layout) -> Answer:
     weights, biases = per_layer("weights", layout.take_weight), per_layer("biases", layout.take_bias)
     loss, inputs = parts.get("loss"), parts.get("inputs")
     return Answer(
-        loss=None if loss is None else layout.take_losses(_array(loss, "loss", dtype), case.spec),
+        loss=None if loss is None else layout.take_losses(_array(loss, "loss", dtype, most), case.spec),
         weights=weights,
         biases=biases,
-        inputs=None if inputs is None else layout.take_samples(_array(inputs, "inputs", dtype)),
+        inputs=None if inputs is None else layout.take_samples(_array(inputs, "inputs", dtype, most)),
         deltas=None if parts.get("deltas") is None else per_layer("deltas", layout.take_samples),
     )
 
@@ -68,16 +76,28 @@ def _parts(returned: object) -> Mapping[str, object]:
         return returned
     if isinstance(returned, (tuple, list)) and len(returned) == 3:
         return dict(zip(KEYS, returned, strict=False))
+    if inspect.isgenerator(returned) or inspect.iscoroutine(returned):
+        returned.close()
+        word = "yield" if inspect.isgenerator(returned) else "async def"
+        raise UnreadableError("error", f"returned {_kind(returned)}, which is what {word} makes: {WANTED}")
     size = f" of length {len(returned)}" if isinstance(returned, (tuple, list)) else ""
     raise UnreadableError("error", f"returned {_kind(returned)}{size}; {WANTED}")
 
 
-def _array(value: object, where: str, dtype: str) -> Array:
-    """Anything numpy.asarray takes. Lists and integers have no floating dtype of their own: they get the case's."""
+def _array(value: object, where: str, dtype: str, most: int) -> Array:
+    """Anything numpy.asarray takes. Lists and integers have no floating dtype of their own: they get the case's.
+
+    What says before that it has more than `most` entries is not even converted: copies of it might fill the memory.
+    """
     try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError) as error:
+        shape = tuple(getattr(value, "shape", ()))
+        array = np.asarray(value) if math.prod(shape) <= most else None
+    except Exception as error:  # noqa: BLE001  becoming an array is the candidate's own code
         raise UnreadableError("error", f"{where} is no array: {error}") from None
+    if array is None:
+        raise UnreadableError("shape", f"{where} has shape {shape}, {math.prod(shape):,} numbers")
+    if isinstance(value, np.ma.MaskedArray) and value.mask.any():
+        raise UnreadableError("error", f"{where} is a masked array with entries masked: return them all, as numbers")
     if array.dtype.kind not in "fiub":
         raise UnreadableError("error", f"{where} must hold real numbers; got {_kind(value)} of dtype {array.dtype}")
     return array if array.dtype.kind == "f" and hasattr(value, "dtype") else array.astype(dtype)
@@ -98,7 +118,7 @@ def _shapes(values: object) -> list[tuple[int, ...] | None]:
         return []
     try:
         return [None if value is None else np.shape(value) for value in values]
-    except (ValueError, TypeError):
+    except Exception:  # noqa: BLE001  what is no array is explained where it is read
         return []
 
 

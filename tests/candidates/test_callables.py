@@ -1,5 +1,7 @@
 """Functions as candidates: what they are handed, and that nothing they do breaks the run."""
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -127,8 +129,10 @@ def raises(error: BaseException):
         (ValueError("shapes (3,4)\nand (2,) differ"), "ValueError: shapes (3,4) and (2,) differ"),
         (SystemExit(3), "SystemExit: 3"),
         (RecursionError(), "RecursionError"),
+        (MemoryError("no room"), "MemoryError: no room"),
+        (GeneratorExit(), "GeneratorExit"),
     ],
-    ids=["ValueError", "SystemExit", "RecursionError"],
+    ids=["ValueError", "SystemExit", "RecursionError", "MemoryError", "BaseException"],
 )
 def test_answer_is_an_error_whatever_is_raised(error: BaseException, told: str):
     """One line, with the place in the candidate's own file."""
@@ -136,6 +140,63 @@ def test_answer_is_an_error_whatever_is_raised(error: BaseException, told: str):
     assert answer.failure == "error"
     assert answer.message.startswith(f"{told} (")
     assert __file__ in answer.message
+
+
+def test_answer_tells_the_line_of_the_candidates_own_file():
+    """Not one in the library that it called."""
+
+    def function(network, x, y):
+        return json.loads("no numbers")
+
+    answer = answered(function)
+    line = function.__code__.co_firstlineno + 1
+    assert answer.message == f"JSONDecodeError: Expecting value: line 1 column 1 (char 0) ({__file__}:{line})"
+
+
+def test_answer_of_a_function_with_other_arguments_is_an_error():
+    """Nothing of it has run, so that there is no line to show."""
+    answer = answered(lambda network: None)
+    assert answer.failure == "error"
+    assert answer.message.endswith("takes 1 positional argument but 3 were given")
+
+
+class Instance:
+    """A candidate that is an object, and does not end."""
+
+    def __call__(self, network, x, y):
+        """No answer."""
+        while True:
+            pass
+
+
+def test_answer_that_does_not_come_is_a_timeout():
+    """The line is told where it was interrupted, also in a method."""
+    answer = replace(FunctionCandidate(name="f", function=Instance()), timeout=0.05).answer(CASE)
+    assert answer.failure == "timeout"
+    assert re.fullmatch(rf"interrupted after 0.05 s without an answer \({re.escape(__file__)}:\d+\)", answer.message)
+
+
+def test_answer_keeps_numpys_settings_as_they_were():
+    """A candidate that wants errors for overflows does not give them to us."""
+
+    def careless(network, x, y):
+        np.seterr(all="raise")
+        return zeros(network, x, y)
+
+    before = np.geterr()
+    assert answered(careless).failure is None
+    assert np.geterr() == before
+
+
+def test_answer_of_an_object_that_fails_when_it_is_read_is_an_error():
+    """Becoming a list is the candidate's code too."""
+
+    class Layers(list):
+        def __len__(self):
+            raise SystemExit(3)
+
+    answer = answered(lambda network, x, y: (0.0, Layers(), []))
+    assert (answer.failure, answer.message.startswith("SystemExit: 3")) == ("error", True)
 
 
 def test_answer_lets_the_person_at_the_keyboard_through():

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from backproof.candidates.layout import Layout
 from backproof.candidates.reading import UnreadableError, read
@@ -96,6 +97,31 @@ def test_read_gives_lists_and_integers_the_dtype_of_the_case():
             "error",
             "loss must hold real numbers; got a dict of dtype object",
         ),
+        (
+            (1.0, [CASE.weights[0].astype(object), CASE.weights[1]], CASE.biases),
+            "error",
+            "weights[0] must hold real numbers; got a ndarray of dtype object",
+        ),
+        (
+            (1.0, np.array(3.0), CASE.biases),
+            "error",
+            "weights must hold one array per layer; got an array of shape ()",
+        ),
+        (
+            (1.0, (w for w in CASE.weights), CASE.biases),
+            "error",
+            "weights must hold one array per layer; got a generator",
+        ),
+        (
+            (1.0, [np.broadcast_to(0.0, (10**9,)), CASE.weights[1]], CASE.biases),
+            "shape",
+            "weights[0] has shape (1000000000,), 1,000,000,000 numbers",
+        ),
+        (
+            (1.0, [np.ma.masked_array(CASE.weights[0], mask=True), CASE.weights[1]], CASE.biases),
+            "error",
+            "weights[0] is a masked array with entries masked: return them all, as numbers",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 10 else "",
 )
@@ -104,6 +130,69 @@ def test_read_says_what_is_wrong(returned: object, failure: str, message: str):
     with pytest.raises(UnreadableError, match=f"^{re.escape(message)}$") as caught:
         read(returned, CASE, Layout())
     assert caught.value.failure == failure
+
+
+def generator():
+    """What a function with a yield in it returns."""
+    yield 1.0
+
+
+async def coroutine():
+    """What nobody awaits."""
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (generator, f"returned a generator, which is what yield makes: {WANTED}"),
+        (coroutine, f"returned a coroutine, which is what async def makes: {WANTED}"),
+    ],
+    ids=["generator", "coroutine"],
+)
+def test_read_explains_a_function_that_has_not_run_yet(function, message: str):
+    """It is closed, so that Python has nothing to complain of later."""
+    with pytest.raises(UnreadableError, match=f"^{re.escape(message)}$"):
+        read(function(), CASE, Layout())
+
+
+class Hostile:
+    """What cannot become an array."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise KeyError("no array today")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Hostile(), "weights[0] is no array: 'no array today'"),
+        (
+            torch.zeros(4, 3, requires_grad=True),
+            "weights[0] is no array: Can't call numpy() on Tensor that requires grad.",
+        ),
+    ],
+    ids=["hostile", "tensor"],
+)
+def test_read_says_why_something_is_no_array(value: object, message: str):
+    """In the words of who made it: PyTorch's say what to do."""
+    with pytest.raises(UnreadableError, match=f"^{re.escape(message)}") as caught:
+        read((1.0, [value, CASE.weights[1]], CASE.biases), CASE, Layout())
+    assert caught.value.failure == "error"
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize(
+    "cast",
+    [np.asmatrix, np.ma.asarray, torch.tensor, np.float16, np.longdouble],
+    ids=["matrix", "masked", "tensor", "float16", "longdouble"],
+)
+def test_read_takes_whatever_numpy_takes(cast):
+    """A matrix, a masked array with nothing masked, a tensor, another precision: which it keeps."""
+    first = cast(CASE.weights[0].copy())
+    answer = read((1.0, [first, CASE.weights[1]], CASE.biases), CASE, Layout())
+    assert type(answer.weights[0]) is np.ndarray
+    assert answer.weights[0].dtype == np.asarray(first).dtype
+    assert answer.weights[0].shape == CASE.weights[0].shape
 
 
 def test_read_explains_a_ragged_array():

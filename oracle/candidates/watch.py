@@ -1,0 +1,66 @@
+"""A clock for code that may not come back: it is interrupted where Python can interrupt it.
+
+A timer signal is all that reaches a function that runs in our own thread. So it works in the main thread of a system
+that has such signals, and between two steps of Python: not in the middle of a call to C, and not against code that
+catches everything. What resists it has to run in a process of its own, which can be killed: `hosted.py`.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Final, TypeVar
+
+Result = TypeVar("Result")
+
+_OURS: Final = str(Path(__file__).parent)
+
+AGAIN: Final = 0.25
+"""Seconds until an interruption that was caught is repeated."""
+
+
+class OutOfTimeError(BaseException):
+    """The time is up; no Exception, so that `except Exception` in what is interrupted does not catch it."""
+
+
+def within(seconds: float, call: Callable[[], Result]) -> Result:
+    """What `call` returns, or OutOfTimeError where it takes longer than that; where no timer can reach it, it may.
+
+    Another timer that is running is left to ring in its time.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        return call()
+    theirs, interval = signal.getitimer(signal.ITIMER_REAL)
+    if 0.0 < theirs <= seconds:
+        return call()  # somebody else's alarm rings first
+    watching, started = True, time.monotonic()
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        if watching:
+            raise OutOfTimeError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    try:
+        return call()
+    finally:
+        watching = False
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+        if theirs:
+            signal.setitimer(signal.ITIMER_REAL, max(theirs + started - time.monotonic(), AGAIN), interval)
+
+
+def place(error: BaseException, home: str | None = None) -> str:
+    """` (file:line)`, where an exception was raised: the innermost line in the file `home`, else the innermost of all.
+
+    The lines that called it, in our own code, are none; then "".
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
+    inside = [frame for frame in frames if frame.filename == home] or frames
+    return f" ({inside[-1].filename}:{inside[-1].lineno})" if inside else ""
