@@ -108,7 +108,7 @@ def load(candidate: object, *, timeout: float = TIMEOUT) -> tuple[Candidate, ...
 
         return (ProcessCandidate(candidate, timeout=timeout),)
     if candidate.endswith(".py") or ":" in candidate:
-        return finding.find(candidate)
+        return finding.find(candidate, timeout=timeout)
     names = list(builtin.BUILTIN)
     close = difflib.get_close_matches(candidate, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""

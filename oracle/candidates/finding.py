@@ -8,24 +8,30 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Final, TypeVar
 
 from backproof.candidates.callables import FunctionCandidate
-from backproof.candidates.contract import CandidateError
+from backproof.candidates.contract import TIMEOUT, CandidateError
 from backproof.candidates.layout import MARK
 from backproof.candidates.steps import made
+from backproof.candidates.watch import OutOfTimeError, place, within
 
 FUNCTION: Final = "loss_and_gradients"
+IMPORT: Final = 30.0
+"""Seconds that importing a candidate's file may take."""
+Result = TypeVar("Result")
 _FILE: Final = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[\w.]+))?")
 _MODULE: Final = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[\w.]+)")
 
 
-def find(text: str) -> tuple[FunctionCandidate, ...]:
+def find(text: str, *, timeout: float = TIMEOUT) -> tuple[FunctionCandidate, ...]:
     """The functions that `text` names: the one named, or every @candidate of the file, or its `loss_and_gradients`.
+
+    timeout: seconds for one case.
 
     Raises CandidateError where there is none, or where importing the file fails.
     """
@@ -34,14 +40,13 @@ def find(text: str) -> tuple[FunctionCandidate, ...]:
         module, where = _module_from_file(path), matched["path"]
     elif matched := _MODULE.fullmatch(text):
         name, where = matched["name"], matched["module"]
-        with _importing(f"module {where!r}"):
-            module = importlib.import_module(where)
+        module = _imported(f"module {where!r}", lambda: importlib.import_module(where))
     else:
         raise CandidateError(
             f"cannot read {text!r} as a candidate: write my_net.py, my_net.py:name or package.module:name"
         )
     names = [name] if name else _names(module, where)
-    return tuple(_candidate(module, where, name) for name in names)
+    return tuple(replace(_candidate(module, where, name), timeout=timeout) for name in names)
 
 
 def wrap(function: Callable[..., object]) -> FunctionCandidate:
@@ -63,19 +68,26 @@ def _module_from_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses and pickle look a class's module up by its name
     # What lies beside the file can be imported by it, as if it were run as a script.
     sys.path.insert(0, str(path.resolve().parent))
-    with _importing(str(path)):
-        spec.loader.exec_module(module)
+    run = spec.loader.exec_module
+    _imported(str(path), lambda: run(module), home=spec.origin)
     return module
 
 
-@contextmanager
-def _importing(where: str) -> Iterator[None]:
-    """A candidate's own code fails in its own ways while it is imported."""
+def _imported(where: str, run: Callable[[], Result], *, home: str | None = None) -> Result:
+    """What importing gives; a candidate's own code fails in its own ways while that runs."""
     try:
-        yield
-    except (Exception, SystemExit) as error:
+        return within(IMPORT, run)
+    except OutOfTimeError as error:
+        raise CandidateError(
+            f"importing {where} took more than {IMPORT:g} s and was stopped{place(error, home)}: what is to run only "
+            'when the file is a script, like training, goes below `if __name__ == "__main__":`'
+        ) from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         text = " ".join(str(error).split())
-        raise CandidateError(f"importing {where} failed with {type(error).__name__}: {text}") from error
+        at = "" if isinstance(error, SyntaxError) else place(error, home)
+        raise CandidateError(f"importing {where} failed with {type(error).__name__}: {text}{at}") from error
 
 
 def _names(module: ModuleType, where: str) -> list[str]:

@@ -59,8 +59,17 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
 def place(error: BaseException, home: str | None = None) -> str:
     """` (file:line)`, where an exception was raised: the innermost line in the file `home`, else the innermost of all.
 
-    The lines that called it, in our own code, are none; then "".
+    A file below the current directory is named from there. The lines that called it, in our own code and in Python's
+    import, are none; then "".
     """
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((_OURS, "<frozen importlib"))
+    ]
     inside = [frame for frame in frames if frame.filename == home] or frames
-    return f" ({inside[-1].filename}:{inside[-1].lineno})" if inside else ""
+    if not inside:
+        return ""
+    path = Path(inside[-1].filename)
+    here = Path.cwd()
+    return f" ({path.relative_to(here) if path.is_relative_to(here) else path}:{inside[-1].lineno})"

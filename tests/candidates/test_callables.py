@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from backproof.cases import NetworkSpec, Penalty, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
 
+HERE = Path(__file__).name
 CASE = build_case(NetworkSpec.parse("3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7,bias=10,penalty=0.01+0.1+N"))
 
 
@@ -139,7 +141,7 @@ def test_answer_is_an_error_whatever_is_raised(error: BaseException, told: str):
     answer = answered(raises(error))
     assert answer.failure == "error"
     assert answer.message.startswith(f"{told} (")
-    assert __file__ in answer.message
+    assert f"{HERE}:" in answer.message
 
 
 def test_answer_tells_the_line_of_the_candidates_own_file():
@@ -150,7 +152,8 @@ def test_answer_tells_the_line_of_the_candidates_own_file():
 
     answer = answered(function)
     line = function.__code__.co_firstlineno + 1
-    assert answer.message == f"JSONDecodeError: Expecting value: line 1 column 1 (char 0) ({__file__}:{line})"
+    assert answer.message.startswith("JSONDecodeError: Expecting value: line 1 column 1 (char 0) (")
+    assert answer.message.endswith(f"{HERE}:{line})")
 
 
 def test_answer_of_a_function_with_other_arguments_is_an_error():
@@ -173,7 +176,7 @@ def test_answer_that_does_not_come_is_a_timeout():
     """The line is told where it was interrupted, also in a method."""
     answer = replace(FunctionCandidate(name="f", function=Instance()), timeout=0.05).answer(CASE)
     assert answer.failure == "timeout"
-    assert re.fullmatch(rf"interrupted after 0.05 s without an answer \({re.escape(__file__)}:\d+\)", answer.message)
+    assert re.fullmatch(rf"interrupted after 0.05 s without an answer \(.*{re.escape(HERE)}:\d+\)", answer.message)
 
 
 def test_answer_keeps_numpys_settings_as_they_were():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backproof.candidates import finding
 from backproof.candidates.contract import CandidateError, load
 from backproof.candidates.finding import find, wrap
 from backproof.cases.domain import Domain
@@ -91,7 +92,9 @@ def test_find_lets_a_file_import_its_neighbours(folder: Path):
             "empty.py",
             f"empty.py {NO_FUNCTION} It has no function.",
         ),
-        ("broken.py", "importing broken.py failed with ZeroDivisionError: division by zero"),
+        ("broken.py", "importing broken.py failed with ZeroDivisionError: division by zero (broken.py:2)"),
+        ("garbled.py", "importing garbled.py failed with SyntaxError: '(' was never closed (garbled.py, line 1)"),
+        ("needs.py", "importing needs.py failed with ModuleNotFoundError: No module named 'no_such' (needs.py:1)"),
         ("leaves.py", "importing leaves.py failed with SystemExit: bye"),
         ("no_such_module:f", "importing module 'no_such_module' failed with ModuleNotFoundError: "),
         ("kinds.py:Net", "kinds.py:Net is a class; name a function or a method: loss_and_gradients(network, x, y)"),
@@ -105,11 +108,39 @@ def test_find_says_what_is_wrong(folder: Path, text: str, message: str):
     (folder / "my_net.py").write_text(PLAIN)
     (folder / "unnamed.py").write_text("from math import exp\ndef forward(): ...\ndef backward(): ...\n")
     (folder / "empty.py").write_text("X = 1\n")
-    (folder / "broken.py").write_text("1 / 0\n")
+    (folder / "broken.py").write_text("import json\n1 / 0\n")
+    (folder / "garbled.py").write_text("f(\n")
+    (folder / "needs.py").write_text("import no_such\n")
     (folder / "leaves.py").write_text("raise SystemExit('bye')\n")
     (folder / "kinds.py").write_text("class Net: ...\nnumber = 3\n")
     with pytest.raises(CandidateError, match="^" + re.escape(message)):
         find(text)
+
+
+def test_find_stops_a_file_that_trains_when_it_is_imported(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """And says where such code belongs."""
+    monkeypatch.setattr(finding, "IMPORT", 0.1)
+    (folder / "trains.py").write_text(PLAIN + "\n\nwhile True: ...\n")
+    message = (
+        "importing trains.py took more than 0.1 s and was stopped (trains.py:8): what is to run only when the file is "
+        'a script, like training, goes below `if __name__ == "__main__":`'
+    )
+    with pytest.raises(CandidateError, match=f"^{re.escape(message)}$"):
+        find("trains.py")
+
+
+def test_find_lets_the_person_at_the_keyboard_through(folder: Path):
+    """Ctrl-C during an import is no defect of the file."""
+    (folder / "pressed.py").write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        find("pressed.py")
+
+
+def test_find_hands_the_timeout_on(folder: Path):
+    """To each candidate."""
+    (folder / "my_net.py").write_text(PLAIN)
+    assert find("my_net.py", timeout=3.0)[0].timeout == 3.0
+    assert load("my_net.py", timeout=4.0)[0].timeout == 4.0
 
 
 @pytest.mark.parametrize(
