@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +24,32 @@ SEARCH = 2.0
 """f, the factor on every search radius. The values at which the bound is evaluated are themselves computed, hence up to
 e from the truth, and the candidate is up to e from it on the other side: whatever either can meet lies within 2e."""
 
+ABSORBED: Final = 2.0**-54
+"""A float64 plus at most this share of itself is itself again: eta need not be added to errors that are far larger."""
+
 PIVOT = 1 << 40
 """Lowest-set-bit exponent given to a row of zeros: a zero is a multiple of every power of two."""
 
 
-class Rounded(NamedTuple):
-    """A value and the error that rounding may have left in it: |computed - true| <= error, entry by entry."""
+class Rounded:
+    """A value and the error that rounding may have left in it: |computed - true| <= error, entry by entry.
 
-    value: Array
-    error: Array
+    Neither array is changed once they are together: their magnitude is computed once.
+    """
+
+    __slots__ = ("_magnitude", "error", "value")
+
+    def __init__(self, value: Array, error: Array) -> None:
+        self.value = value
+        self.error = error
+        self._magnitude: Array | None = None
 
     @property
     def magnitude(self) -> Array:
         """|value| + error: no correct implementation computes anything larger."""
-        return np.abs(self.value) + self.error
+        if self._magnitude is None:
+            self._magnitude = np.abs(self.value) + self.error
+        return self._magnitude
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,9 @@ class Arithmetic:
 
     def underflow_in_place(self, error: Array, operations: int = 1) -> None:
         """Add eta for every operation that may underflow; where nothing errs, nothing is computed inexactly."""
-        np.add(error, operations * self.smallest, out=error, where=error > 0.0)
+        lost = operations * self.smallest
+        if not error.min(initial=np.inf) * ABSORBED > lost:
+            np.add(error, lost, out=error, where=error > 0.0)
 
     def underflow_of_product_in_place(self, error: Array, left: Array, right: Array, operations: int) -> None:
         """The same for left @ right, of which error is a multiple but for underflow.
@@ -90,16 +104,22 @@ class Arithmetic:
         Where float64 is judged, products and their errors may underflow to 0 right here; a sum whose error is 0 is
         exact only if all its products have a factor that is 0.
         """
-        if self.dtype == "float64" and not error.min(initial=1.0) > 0.0:
+        lost = operations * self.smallest
+        if error.min(initial=np.inf) * ABSORBED > lost:
+            return
+        if self.dtype == "float64":
             met = (error == 0.0) & ((left != 0.0).astype(np.float64) @ (right != 0.0).astype(np.float64) > 0.0)
             error[met] = self.smallest
-        self.underflow_in_place(error, operations)
+        np.add(error, lost, out=error, where=error > 0.0)
 
     def underflow_of_factors_in_place(self, error: Array, left: Rounded, right: Rounded, operations: int) -> None:
         """The same for the product of two arrays, entry by entry."""
-        if self.dtype == "float64" and not error.min(initial=1.0) > 0.0:
+        lost = operations * self.smallest
+        if error.min(initial=np.inf) * ABSORBED > lost:
+            return
+        if self.dtype == "float64":
             error[(error == 0.0) & (left.magnitude > 0.0) & (right.magnitude > 0.0)] = self.smallest
-        self.underflow_in_place(error, operations)
+        np.add(error, lost, out=error, where=error > 0.0)
 
     def overflow_in_place(self, error: Array, gamma: float) -> None:
         """Make the error NaN where a correct implementation may overflow on its way, in some order or form.
@@ -122,7 +142,11 @@ class Arithmetic:
         size = np.abs(distance)
         if self.kinks == "none":
             return np.zeros(size.shape, dtype=bool)
-        met: Array = ~(size > SEARCH * error) & (error != 0.0)  # so put, a NaN error meets every kink
+        met: Array = ~(size > SEARCH * error)  # so put, a NaN error meets every kink
+        nearest = float(size.min(initial=np.inf))
+        if nearest >= self.smallest and not met.any():
+            return met
+        met &= error != 0.0
         met |= (size < self.smallest) & (size > 0.0)
         if self.kinks == "any":
             met |= size == 0.0

@@ -22,7 +22,7 @@ and 5; the allowances of each activation stand in `allowances.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -40,10 +40,10 @@ from backproof.truth.arithmetic import (
     significant_bits,
     sums_are_exact,
 )
-from backproof.truth.curves import CURVES, Curve
+from backproof.truth.curves import CURVES
 from backproof.truth.objective_bounds import objective, with_penalty
 from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS
-from backproof.truth.shapes import Options
+from backproof.truth.suprema import allowed, jumps, suprema_of
 
 Against = Literal["reference", "truth"]
 
@@ -115,6 +115,11 @@ class Parameters:
     bias: Array | None
     weight_error: Array | None = None
     bias_error: Array | None = None
+    size: Array = field(init=False, repr=False)
+    """|W|, which every bound needs twice."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", np.abs(self.weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +231,14 @@ def preactivation(
     weight, bias = parameters.weight, parameters.bias
     gamma, reach = arithmetic.gamma(weight.shape[1] + 1), inputs.magnitude
     z = inputs.value @ weight.T
-    error = ((inputs.error if own is None else own) + gamma * reach) @ np.abs(weight).T
+    error = ((inputs.error if own is None else own) + gamma * reach) @ parameters.size.T
     if bias is not None:
         z += bias
         error += gamma * np.abs(bias)
     exact = None
-    if parameters.weight_error is None and not inputs.error[0].any() and may_be_exact(inputs.value, weight, arithmetic):
+    # One number is asked before all: behind the first layer it is nearly always inexact.
+    exact_inputs = parameters.weight_error is None and inputs.error.item(0) == 0.0 and not inputs.error[0].any()
+    if exact_inputs and may_be_exact(inputs.value, weight, arithmetic):
         exact = _exact_products(inputs, parameters, error / gamma, arithmetic)
     arithmetic.underflow_of_product_in_place(error, reach, weight.T, weight.shape[1] + 1)
     if parameters.weight_error is not None:
@@ -270,60 +277,44 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     """
     if formula.name in ROWWISE_BOUNDS:
         return ROWWISE_BOUNDS[formula.name](z, arithmetic)
-    curve, options = CURVES[formula.name], formula.options
+    curve, options, known = CURVES[formula.name], formula.options, suprema_of(formula)
     reach = SEARCH * z.error
     far = np.abs(z.value) + reach
+    farthest = float(far.max())
     value, slope, curvature = curve.shape(z.value, options)
-    slope_jump, value_jump = jumps(z, curve, options, arithmetic)
-    steepest = np.abs(slope) + slope_jump
-    lowest, highest = curve.slope_range(options)
-    slope_error = np.zeros_like(slope) + slope_jump
-    if curve.curvature_sup(options):
+    slope_jump, value_jump = jumps(z, known.kinks, arithmetic)
+    if curve.ambiguity is not None:
+        value_width, slope_width = curve.ambiguity(z.value, reach, options)
+        slope_jump = slope_width if slope_jump is None else slope_jump + slope_width
+        value_jump = value_width if value_jump is None else value_jump + value_width
+    steepest = np.abs(slope)
+    if slope_jump is not None:
+        steepest += slope_jump
+    if known.curvature:
         bend = curve.curvature_within(z.value, reach, options, curvature=curvature)
         steepest += bend * reach
-        slope_error += np.minimum(bend * z.error, highest - lowest)
-    least, most = curve.value_range(options)
-    value_error = np.minimum(steepest * z.error, most - least) + value_jump
+        slope_error = np.minimum(bend * z.error, known.slope_range)
+    else:
+        slope_error = np.zeros_like(slope)
+    if slope_jump is not None:
+        slope_error += slope_jump
+    value_error = steepest * z.error
+    if known.value_range < np.inf:
+        value_error = np.minimum(value_error, known.value_range)
+    if value_jump is not None:
+        value_error += value_jump
     accurate = arithmetic.forms == "accurate"
     allowance = curve.accurate if accurate else curve.textbook
     if allowance is not NOTHING:
-        floor = 0.0 if curve.exact else arithmetic.smallest * curve.flushes(options) * (1.0 + far)
+        flushed = 0.0 if curve.exact else arithmetic.smallest * known.flushes
         value_units, slope_units = allowance.units(z.value, reach, options)
-        slope_error += allowed(slope_units, floor, arithmetic)
-        value_error += allowed(value_units, floor, arithmetic)
+        slope_error += allowed(slope_units, far, farthest, flushed, arithmetic)
+        value_error += allowed(value_units, far, farthest, flushed, arithmetic)
     limit = arithmetic.largest / LARGEST_FACTOR if accurate else curve.limit(arithmetic.largest, options)
-    if not far.max() <= limit:
+    if not farthest <= limit:
         value_error[~(far <= limit)] = np.nan
         slope_error[~(far <= limit)] = np.nan
-    selects = not curve.curvature_sup(options) and {lowest, highest} <= {0.0, 1.0}
-    return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), selects, arithmetic)
-
-
-def allowed(units: Array, floor: Array | float, arithmetic: Arithmetic) -> Array:
-    """u S, and the floor for underflow wherever something is computed inexactly."""
-    return arithmetic.unit * units + floor * (units > 0.0)
-
-
-def jumps(z: Rounded, curve: Curve, options: Options, arithmetic: Arithmetic) -> tuple[Array | float, Array | float]:
-    """J and V: the jumps of phi' and of phi at the kinks that z may be on either side of, summed.
-
-    To them comes the width of the set that counts as the truth, where the definition itself leaves one.
-    """
-    slope_jump: Array | float = 0.0
-    value_jump: Array | float = 0.0
-    for kink in curve.kinks(options):
-        distance = z.value - kink.position
-        error = kink.doubt(z.value, z.error, arithmetic.unit) if kink.radius_units else z.error
-        met = arithmetic.meets_kink(distance, error)
-        slope_jump += met * kink.slope_jump
-        if kink.value_jump:
-            # At an exact tie phi itself has one value, whatever subgradient is admitted for phi'.
-            value_jump += (met & ((error > 0.0) | (distance != 0.0))) * kink.value_jump
-    if curve.ambiguity is not None:
-        value_width, slope_width = curve.ambiguity(z.value, SEARCH * z.error, options)
-        slope_jump += slope_width
-        value_jump += value_width
-    return slope_jump, value_jump
+    return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), known.selects, arithmetic)
 
 
 def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, own: Array | None = None) -> Rounded:
@@ -333,7 +324,7 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, 
     """
     outputs = parameters.weight.shape[0]
     gamma, reach = arithmetic.gamma(outputs + 1), delta.magnitude
-    error = ((delta.error if own is None else own) + gamma * reach) @ np.abs(parameters.weight)
+    error = ((delta.error if own is None else own) + gamma * reach) @ parameters.size
     arithmetic.underflow_of_product_in_place(error, reach, parameters.weight, outputs)
     if parameters.weight_error is not None:
         error += reach @ parameters.weight_error
@@ -366,13 +357,19 @@ def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> 
 
 
 def finished(errors: Gradients, factor: float, arithmetic: Arithmetic) -> Gradients:
-    """Every error times the factor, infinite where nothing is known: see `known`."""
+    """Every error times the factor, infinite where nothing is known: see `known`, which is asked once for them all."""
+    arrays = [array for _, _, array in errors.quantities()]
+    flat, start, parts = known(np.concatenate([array.ravel() for array in arrays]), factor, arithmetic), 0, {}
+    for (quantity, layer, _), array in zip(errors.quantities(), arrays, strict=True):
+        parts[quantity, layer] = flat[start : start + array.size].reshape(array.shape)
+        start += array.size
+    numbers = range(1, len(errors.weights) + 1)
     return Gradients(
-        known(errors.loss, factor, arithmetic),
-        tuple(known(error, factor, arithmetic) for error in errors.weights),
-        tuple(None if error is None else known(error, factor, arithmetic) for error in errors.biases),
-        None if errors.inputs is None else known(errors.inputs, factor, arithmetic),
-        None if errors.deltas is None else tuple(known(error, factor, arithmetic) for error in errors.deltas),
+        parts["loss", None],
+        tuple(parts["weight", number] for number in numbers),
+        tuple(parts.get(("bias", number)) for number in numbers),
+        parts.get(("input", None)),
+        None if errors.deltas is None else tuple(parts["delta", number] for number in numbers),
     )
 
 
