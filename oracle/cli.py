@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from backproof.commands.check import check
+from backproof.commands.explain import explain
 
 # Matrices of this size do not gain from threads, and lose when every process wants all of them. This must be said
 # before NumPy and PyTorch are imported, which the commands leave to the moment they run.
@@ -49,3 +50,4 @@ def options(
 
 
 app.command()(check)
+app.command()(explain)
