@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.candidates.contract import TIMEOUT, Answer, Failure
+from backproof.candidates.contract import Answer, Failure
 from backproof.candidates.layout import Declaration, Layout
+from backproof.candidates.patience import Patience
 from backproof.candidates.reading import UnreadableError, read
 from backproof.candidates.watch import OutOfTimeError, place, within
 from backproof.cases.case import Case
@@ -56,14 +57,14 @@ class FunctionCandidate:
     """A function `loss_and_gradients(network, x, y)`; without a declaration it has the default layout.
 
     `text` is the CANDIDATE text that finds it again in another process; None for a function that was handed over.
-    `timeout`: seconds for one case, where a timer can reach it; see `watch.within`.
+    `patience`: how long an answer is waited for, where a timer can end it; see `watch.within`.
     """
 
     name: str
     function: Callable[..., object]
     declaration: Declaration | None = None
     text: str | None = None
-    timeout: float = TIMEOUT
+    patience: Patience = field(default_factory=Patience, compare=False, repr=False)
 
     @property
     def domain(self) -> Domain:
@@ -72,8 +73,10 @@ class FunctionCandidate:
 
     def answer(self, case: Case) -> Answer:
         """Call the function on copies of the case's arrays, and read what it returns."""
+        if (nothing := self.patience.exhausted) is not None:
+            return nothing
         layout = Layout() if self.declaration is None else self.declaration.layout
-        handed = Handed(case, layout)
+        handed, seconds = Handed(case, layout), self.patience.seconds
 
         def answered() -> Answer:
             # What it sets for the errors of NumPy's arithmetic ends with the call. Reading may run its code, too: an
@@ -82,7 +85,9 @@ class FunctionCandidate:
                 return self.read(self.called(handed), handed)
 
         try:
-            return replace(within(self.timeout, answered), mutated=handed.changed(self.may_change))
+            answer = within(seconds, answered)
+            self.patience.answered()
+            return replace(answer, mutated=handed.changed(self.may_change))
         except UnreadableError as error:
             return Answer(failure=error.failure, message=str(error))
         except NotImplementedError as error:
@@ -90,8 +95,9 @@ class FunctionCandidate:
             failure: Failure = "unsupported" if self.declaration is None else "error"
             return Answer(failure=failure, message=_told(error, self.function))
         except OutOfTimeError as error:
-            where = place(error, _file(self.function))
-            return Answer(failure="timeout", message=f"interrupted after {self.timeout:g} s without an answer{where}")
+            message = f"interrupted after {seconds:g} s without an answer{place(error, _file(self.function))}"
+            self.patience.failed("timeout", message)
+            return Answer(failure="timeout", message=message)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  whatever it raises is its verdict, not our crash

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import TIMEOUT, CandidateError
 from backproof.candidates.layout import MARK
+from backproof.candidates.patience import Patience
 from backproof.candidates.steps import made
 from backproof.candidates.watch import OutOfTimeError, place, within
 
@@ -40,13 +41,15 @@ def find(text: str, *, timeout: float = TIMEOUT) -> tuple[FunctionCandidate, ...
         module, where = _module_from_file(path), matched["path"]
     elif matched := _MODULE.fullmatch(text):
         name, where = matched["name"], matched["module"]
+        if not {"", str(Path.cwd())} & set(sys.path):
+            sys.path.insert(0, str(Path.cwd()))
         module = _imported(f"module {where!r}", lambda: importlib.import_module(where))
     else:
         raise CandidateError(
             f"cannot read {text!r} as a candidate: write my_net.py, my_net.py:name or package.module:name"
         )
     names = [name] if name else _names(module, where)
-    return tuple(replace(_candidate(module, where, name), timeout=timeout) for name in names)
+    return tuple(replace(_candidate(module, where, name), patience=Patience(timeout)) for name in names)
 
 
 def wrap(function: Callable[..., object]) -> FunctionCandidate:

@@ -12,6 +12,7 @@ from backproof.candidates import protocol
 from backproof.candidates.child import ChildError
 from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
 from backproof.candidates.correspondence import Correspondence
+from backproof.candidates.patience import Patience
 from backproof.candidates.protocol import Description
 from backproof.candidates.reading import UnreadableError, read
 from backproof.cases.case import Case
@@ -32,7 +33,8 @@ class ProcessCandidate:
         self.name = self.text = text
         self.timeout = timeout
         self._number = 0
-        self._correspondence = Correspondence(_command(text), greeting=protocol.DESCRIBE, timeout=timeout)
+        self._patience = Patience(timeout)
+        self._correspondence = Correspondence(_command(text), greeting=protocol.DESCRIBE, patience=self._patience)
         self._description = self._described()
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -46,6 +48,8 @@ class ProcessCandidate:
 
     def answer(self, case: Case) -> Answer:
         """What the program answers to one case, or what it did instead."""
+        if (nothing := self._patience.exhausted) is not None:
+            return nothing
         layout = self._description.declaration.layout
         self._number += 1
         try:

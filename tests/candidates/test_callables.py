@@ -10,6 +10,7 @@ import pytest
 
 from backproof.candidates.callables import FunctionCandidate, common_ground
 from backproof.candidates.layout import Declaration, Layout
+from backproof.candidates.patience import Patience
 from backproof.cases import NetworkSpec, Penalty, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
@@ -174,7 +175,7 @@ class Instance:
 
 def test_answer_that_does_not_come_is_a_timeout():
     """The line is told where it was interrupted, also in a method."""
-    answer = replace(FunctionCandidate(name="f", function=Instance()), timeout=0.05).answer(CASE)
+    answer = FunctionCandidate(name="f", function=Instance(), patience=Patience(0.05)).answer(CASE)
     assert answer.failure == "timeout"
     assert re.fullmatch(rf"interrupted after 0.05 s without an answer \(.*{re.escape(HERE)}:\d+\)", answer.message)
 

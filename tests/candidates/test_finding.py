@@ -139,8 +139,8 @@ def test_find_lets_the_person_at_the_keyboard_through(folder: Path):
 def test_find_hands_the_timeout_on(folder: Path):
     """To each candidate."""
     (folder / "my_net.py").write_text(PLAIN)
-    assert find("my_net.py", timeout=3.0)[0].timeout == 3.0
-    assert load("my_net.py", timeout=4.0)[0].timeout == 4.0
+    assert find("my_net.py", timeout=3.0)[0].patience.timeout == 3.0
+    assert load("my_net.py", timeout=4.0)[0].patience.timeout == 4.0
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from backproof.candidates import correspondence
+from backproof import check_gradients
+from backproof.candidates import patience
 from backproof.candidates.contract import CandidateError, load
 from backproof.candidates.process import ProcessCandidate
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
-from backproof.examine import check_gradients
 from backproof.route import check
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -158,7 +158,7 @@ def test_a_program_that_crashes_on_every_tenth_case_loses_nothing_else():
 
 def test_a_program_that_cannot_start_again_is_given_up(tmp_path, monkeypatch):
     """One verdict each, without starting it for each."""
-    monkeypatch.setattr(correspondence, "GIVE_UP", 3)
+    monkeypatch.setattr(patience, "GIVE_UP", 3)
     candidate = misbehaving("dies at start", tmp_path / "mark")
     messages = [candidate.answer(CASES[0]).message for _ in range(5)]
     again = "it could not be started again: it ended with exit status 1; its last words on stderr: no second time"

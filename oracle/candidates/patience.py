@@ -1,0 +1,50 @@
+"""How long an answer is waited for, and when one that never comes is not waited for any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from backproof.candidates.contract import TIMEOUT, Answer, Failure
+
+GIVE_UP: Final = 20
+"""Failures in a row after which a candidate is not asked any more."""
+HURRY: Final = 16
+"""The part of its time that it is left after timeouts in a row: each halves it, an answer restores it."""
+
+
+@dataclass(eq=False)
+class Patience:
+    """What is left of it, from case to case. timeout: seconds for one case, as long as there are answers.
+
+    A thousand cases that all hang are to cost half a minute, and not three hours.
+    """
+
+    timeout: float = TIMEOUT
+    _late: int = 0
+    _in_vain: int = 0
+    _last: str = ""
+    _failure: Failure = "error"
+
+    @property
+    def seconds(self) -> float:
+        """How long the next answer is waited for."""
+        return self.timeout / min(2.0**self._late, HURRY)
+
+    def answered(self) -> None:
+        """There was an answer: what went wrong before is forgiven."""
+        self._late = self._in_vain = 0
+
+    def failed(self, failure: Failure, message: str) -> None:
+        """There was none, and waiting for it, or starting again after it, took time."""
+        self._in_vain += 1
+        self._late += failure == "timeout"
+        self._failure, self._last = failure, message
+
+    @property
+    def exhausted(self) -> Answer | None:
+        """The answer in place of all further ones, where there were only failures of late."""
+        if self._in_vain < GIVE_UP:
+            return None
+        message = f"not asked any more, for it failed {GIVE_UP} times in a row, at last: {self._last}"
+        return Answer(failure=self._failure, message=message)

@@ -1,0 +1,48 @@
+"""How long an answer is waited for, from case to case."""
+
+from backproof.candidates.callables import FunctionCandidate
+from backproof.candidates.patience import GIVE_UP, HURRY, Patience
+from backproof.cases import NetworkSpec, build_case
+
+
+def test_patience_halves_with_each_timeout_in_a_row_and_an_answer_restores_it():
+    """Down to a part of it; another failure takes no time, and leaves it as it is."""
+    patience = Patience(8.0)
+    waited = []
+    for failure in ("timeout", "error", "timeout", "timeout", "timeout", "timeout"):
+        waited.append(patience.seconds)
+        patience.failed(failure, "no")
+    assert waited == [8.0, 4.0, 4.0, 2.0, 1.0, 8.0 / HURRY]
+    assert patience.seconds == 8.0 / HURRY
+    patience.answered()
+    assert patience.seconds == 8.0
+
+
+def test_patience_ends_after_so_many_failures_in_a_row():
+    """All further answers are the last one; an answer in between starts the count again."""
+    patience = Patience()
+    for _ in range(2):
+        for _ in range(GIVE_UP - 1):
+            patience.failed("timeout", "too slow")
+        assert patience.exhausted is None
+        patience.answered()
+    for _ in range(GIVE_UP):
+        patience.failed("error", "it crashed")
+    assert patience.exhausted.failure == "error"
+    assert (
+        patience.exhausted.message == f"not asked any more, for it failed {GIVE_UP} times in a row, at last: it crashed"
+    )
+
+
+def test_function_that_never_answers_is_not_waited_for_in_every_case():
+    """A thousand cases of it take a moment, and have a verdict each."""
+
+    def endless(network, x, y):
+        while True:
+            pass
+
+    candidate = FunctionCandidate(name="f", function=endless, patience=Patience(0.02))
+    case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n5,f64,normal,s7"))
+    answers = [candidate.answer(case) for _ in range(1000)]
+    assert {answer.failure for answer in answers} == {"timeout"}
+    assert answers[-1].message.startswith(f"not asked any more, for it failed {GIVE_UP} times in a row, at last: ")
