@@ -28,7 +28,7 @@ class Averaged(Backprop):
 @BP2.fault(
     "upstream_from_untransposed_weights",
     used="dC/da^l = delta^{l+1} W^{l+1}^T",
-    why="forward W leads from a^l to z^{l+1}, backward it must lead from z^{l+1} to a^l: square weights hide the mistake",
+    why="W leads from a^l up to z^{l+1}, and the way back needs the other direction: square weights hide the mistake",
     hint="delta @ W.T beside a forward pass a @ W.T; in columns W @ delta beside W @ a",
 )
 class FromUntransposedWeights(Backprop):
@@ -178,7 +178,7 @@ def _with_updated_weights(slug: str, learning_rate: float) -> None:
     @BP2.fault(
         f"upstream_with_updated_weights_{slug}",
         used=f"dC/da^l = delta^{{l+1}} (W^{{l+1}} - {learning_rate:g} dC/dW^{{l+1}})",
-        why="all of a gradient belongs to one point: it is computed with the weights that made the output, then they step",
+        why="a gradient belongs to one point: all of it comes from the weights that made the output, then they step",
         hint=f"W -= {learning_rate:g} * dW inside the loop backwards, above the line with delta @ W",
         family="upstream_with_updated_weights",
     )

@@ -13,7 +13,7 @@ import numpy as np
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
 from backproof.cases.domain import DEFAULT_DOMAIN, Domain
-from backproof.diagnosis.faults.fault import Fault
+from backproof.diagnosis.faults.fault import Equation, Fault
 from backproof.scratch import Backprop, Layer, Network
 from backproof.scratch.activation import Activation
 from backproof.scratch.arrays import Array
@@ -66,6 +66,7 @@ _LAYER_ARGUMENT: Final = {
     "weight_gradient": 1,
 }
 _FORWARD_STEPS: Final = ("preactivation", "activation")
+_SLOPE_STEPS: Final = ("times_derivative", "activation_derivative")
 
 
 def positions(fault: Fault) -> tuple[str, ...]:
@@ -106,6 +107,13 @@ class Plant:
         """The fault's name, then @position and ?condition where they are not the whole."""
         position = "" if self.position == "all" else f"@{self.position}"
         return self.fault.name + position + ("" if self.condition is None else f"?{self.condition}")
+
+    @property
+    def equation(self) -> Equation:
+        """The equation that it breaks: the slope is a factor of BP1 at the output and of BP2 below."""
+        if self.fault.equation == "BP1" and self.fault.step in _SLOPE_STEPS and self.position in ("hidden", "first"):
+            return "BP2"
+        return self.fault.equation
 
     def excludes(self, other: "Plant") -> bool:
         """Whether the two are never at the same layer of the same case."""
