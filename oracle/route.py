@@ -27,6 +27,7 @@ from backproof.cases.spec import NetworkSpec
 from backproof.certificate import Certificate
 from backproof.examine import Truth, reference_of
 from backproof.outcome import Report
+from backproof.probe import first_contact
 from backproof.scaling import scaling
 from backproof.shards import CASES_PER_SHARD, Shard, Task, examine_shard
 from backproof.tally import Tally
@@ -74,8 +75,10 @@ def check(
     if cases < 1:
         raise ValueError(f"cases must be at least 1; got {cases}")
     subject = _one(candidate)
-    domain = subject.domain if domain is None else domain
     reference_of(truth)
+    if domain is None and not ids:
+        first_contact(subject, truth=truth)
+    domain = subject.domain if domain is None else domain
     ids = tuple(NetworkSpec.parse(text).id for text in ids)
     cases = len(ids) or cases
     tally, interrupted = Tally(), False

@@ -278,7 +278,10 @@ def test_check_runs_outside_the_main_thread():
 def test_a_worker_that_dies_is_said(tmp_path: Path):
     """A candidate that ends its process: no traceback of a pool, but what to do."""
     path = tmp_path / "deadly.py"
-    path.write_text("import os\ndef loss_and_gradients(network, x, y):\n    os._exit(3)\n")
+    path.write_text(
+        "import os\nfrom backproof import Domain, candidate\n"
+        "@candidate(Domain())\ndef loss_and_gradients(network, x, y):\n    os._exit(3)\n"
+    )
     code = textwrap.dedent(f"""
         from backproof import check
         from backproof.candidates import CandidateError

@@ -133,7 +133,10 @@ def spelled(formulas: Sequence[Formula]) -> tuple[str, ...]:
         if set(here) == set(variants(name)):
             words.append(name)
         else:
-            words += [name + "=" + "+".join(map(number_text, formula.values)) for formula in here]
+            # The bare name would mean all of them: the first value stays, also where it is the default.
+            words += [
+                formula.id if "=" in formula.id else f"{name}={number_text(formula.values[0])}" for formula in here
+            ]
     return tuple(words)
 
 

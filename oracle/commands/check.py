@@ -85,6 +85,7 @@ def _checked(candidate: str, fields: dict[str, Any], settings: dict[str, Any], *
     """A report for each candidate that the text names."""
     from backproof.candidates.contract import CandidateError, load
     from backproof.narrowing import narrowed
+    from backproof.probe import first_contact
     from backproof.route import check as examined
 
     found = load(candidate)
@@ -93,6 +94,8 @@ def _checked(candidate: str, fields: dict[str, Any], settings: dict[str, Any], *
         raise CandidateError(f"{candidate} holds {len(found)} candidates, and --json and --report take one: {held}")
     outcomes = []
     for each in found:
+        if not settings["ids"]:
+            first_contact(each, truth=settings["truth"])
         with progress(each.name, len(settings["ids"]) or settings["cases"]) as told:
             domain = narrowed(each.domain, **fields)
             outcomes.append(examined(each, domain, keep=bool(settings["ids"]), progress=told, **settings))
