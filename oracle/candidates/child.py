@@ -21,7 +21,7 @@ from backproof.candidates.contract import Failure
 
 CHUNK: Final = 1 << 16
 """Bytes that are read or written at once."""
-NOISE: Final = 4096
+NOISE: Final = 1 << 14
 """Bytes of stderr that are kept, the last ones."""
 LAST_WORDS: Final = 3
 """Lines of stderr that a message quotes."""
@@ -32,11 +32,15 @@ PARTING: Final = 1.0
 
 
 class ChildError(Exception):
-    """There is no answer. `failure` is the verdict, the text says why; the process has been ended."""
+    """There is no answer. `failure` is the verdict, the text says why; the process has been ended.
 
-    def __init__(self, failure: Failure, message: str) -> None:
-        super().__init__(message)
+    `bare` is the text without the last lines of stderr, `noise` all that was kept of those.
+    """
+
+    def __init__(self, failure: Failure, message: str, noise: str = "") -> None:
+        super().__init__(message + _last_words(noise))
         self.failure: Failure = failure
+        self.bare, self.noise = message, noise
 
 
 class Child:
@@ -82,7 +86,9 @@ class Child:
             raise ChildError("error", f"nobody had asked for what it wrote before this case: {quoted(self._said)}")
         self._said.clear()
         self._unsent = memoryview(line + b"\n")
-        self._selector.register(self._stdin, selectors.EVENT_WRITE)
+        self._write()
+        if self._unsent:
+            self._selector.register(self._stdin, selectors.EVENT_WRITE)
         deadline = time.monotonic() + patience
         try:
             while (answer := self._line(limit)) is None:
@@ -163,19 +169,23 @@ class Child:
             status = self._process.wait(max(deadline - time.monotonic(), 0.05))
             how = f"it ended with exit status {status}" if status >= 0 else f"it was killed by {_signal(-status)}"
         middle = f" in the middle of a line: {quoted(self._said)}" if self._said.strip() else ""
-        return ChildError("error", f"{how}{middle}{self.last_words()}")
+        return ChildError("error", how + middle, self.noise)
 
     def _late(self, patience: float) -> ChildError:
         begun = f"; the line that it began has no end: {quoted(self._said)}" if self._said.strip() else ""
         advice = "" if begun else "; where it has answered, is its stdout flushed after each line?"
-        return ChildError("timeout", f"no answer within {patience:g} s{begun}{advice}{self.last_words()}")
+        return ChildError("timeout", f"no answer within {patience:g} s{begun}{advice}", self.noise)
 
-    def last_words(self) -> str:
-        """The last lines of stderr, as the end of a sentence; "" for silence."""
-        lines = [line for line in self._noise.decode(errors="replace").splitlines() if line.strip()]
-        return (
-            f"; its last words on stderr: {' | '.join(line[:QUOTED] for line in lines[-LAST_WORDS:])}" if lines else ""
-        )
+    @property
+    def noise(self) -> str:
+        """The end of what it wrote to stderr."""
+        return self._noise.decode(errors="replace")
+
+
+def _last_words(noise: str) -> str:
+    """The last lines of stderr, as the end of a sentence; "" for silence."""
+    lines = [line[:QUOTED] for line in noise.splitlines() if line.strip()]
+    return f"; its last words on stderr: {' | '.join(lines[-LAST_WORDS:])}" if lines else ""
 
 
 def quoted(data: bytes | bytearray) -> str:

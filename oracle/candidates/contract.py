@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from backproof.cases.case import Case
     from backproof.cases.domain import Domain
@@ -36,7 +36,8 @@ class Answer:
 
     loss: (), or under reduction "none" (N, O) or (N,); weights: (O, I) and biases: (O,) per layer, in layer order;
     inputs: (N, I); deltas: (N, O) per layer. None stands for what was not returned. `failure` says that there are no
-    gradients, `message` why; `mutated` names the first array of the case that the call changed ("" for none).
+    gradients, `message` why; `mutated` names the first array of the case that the call changed ("" for none), `altered`
+    the first array of the answer before, where that answer was a copy and does not show it.
     `read_off`: per (quantity, layer), how gradients were read off a training step; None for all other candidates.
     """
 
@@ -48,6 +49,7 @@ class Answer:
     failure: Failure | None = None
     message: str = ""
     mutated: str = ""
+    altered: str = ""
     read_off: Mapping[tuple[str, int | None], ReadOff] | None = None
 
     @classmethod
@@ -60,6 +62,14 @@ class Answer:
             inputs=gradients.inputs,
             deltas=gradients.deltas,
         )
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """(name, array) of everything that was returned, as people index it: "weights[1]"."""
+        for name, array in (("loss", self.loss), ("inputs", self.inputs)):
+            if array is not None:
+                yield name, array
+        for name, arrays in (("weights", self.weights), ("biases", self.biases), ("deltas", self.deltas or ())):
+            yield from ((f"{name}[{at}]", array) for at, array in enumerate(arrays) if array is not None)
 
 
 class Candidate(Protocol):
@@ -86,10 +96,11 @@ class Candidate(Protocol):
         ...
 
 
-def load(candidate: object, *, timeout: float = TIMEOUT) -> tuple[Candidate, ...]:
+def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) -> tuple[Candidate, ...]:
     """The candidates that a CANDIDATE text names: one, or all those of a file. A function, or a Candidate, is one.
 
-    timeout: seconds for one case.
+    timeout: seconds for one case. apart: Python functions that are named by a text run in a process of their own, so
+    that nothing they do, not even `os._exit`, ends the run.
 
     Raises CandidateError where there is none, with the live names and the closest one.
     """
@@ -108,6 +119,10 @@ def load(candidate: object, *, timeout: float = TIMEOUT) -> tuple[Candidate, ...
 
         return (ProcessCandidate(candidate, timeout=timeout),)
     if candidate.endswith(".py") or ":" in candidate:
+        if apart:
+            from backproof.candidates.hosted import hosted
+
+            return hosted(candidate, timeout=timeout)
         return finding.find(candidate, timeout=timeout)
     names = list(builtin.BUILTIN)
     close = difflib.get_close_matches(candidate, names, n=1)

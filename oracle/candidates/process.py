@@ -6,7 +6,7 @@ import difflib
 import shlex
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from backproof.candidates import protocol
 from backproof.candidates.child import ChildError
@@ -36,6 +36,9 @@ class ProcessCandidate:
         self._patience = Patience(timeout)
         self._correspondence = Correspondence(_command(text), greeting=protocol.DESCRIBE, patience=self._patience)
         self._description = self._described()
+
+    travels: ClassVar[bool] = True
+    """Whether a pickle of it works in another process: with a program of its own."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Another process starts a program of its own."""

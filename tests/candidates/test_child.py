@@ -69,7 +69,7 @@ def test_child_passes_its_stderr_on_where_that_is_wanted(capsys):
         child = python(code, echo=echo)
         child.ask(b"question", patience=10.0, limit=LIMIT)
         child._turn(0.1)
-        assert child.last_words() == "; its last words on stderr: hello"
+        assert child.noise == "hello\n"
         child.end()
         assert capsys.readouterr().err == ("hello\n" if echo else "")
 

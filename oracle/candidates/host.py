@@ -1,0 +1,112 @@
+"""The process that a Python candidate runs in: it loads the file, and answers cases until its stdin ends.
+
+Its lines carry pickles in base64, for both ends are Backproof's own. The candidate's own stdin is empty, and what it
+prints, in C as well, goes to stderr.
+"""
+
+from __future__ import annotations
+
+import base64
+import faulthandler
+import os
+import pickle
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+from backproof.candidates.callables import FunctionCandidate
+from backproof.candidates.contract import Answer, Array, CandidateError
+from backproof.candidates.layout import Declaration
+from backproof.candidates.patience import Patience
+from backproof.candidates.steps import made
+from backproof.cases.case import Case
+
+
+@dataclass(frozen=True)
+class Load:
+    """The greeting: the CANDIDATE text of Python functions."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A candidate of the text, as its host tells of it."""
+
+    name: str
+    text: str
+    declaration: Declaration | None
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A case for a candidate, by the name that it was found under; `redeclared`, as if it were declared so."""
+
+    name: str
+    seconds: float
+    case: Case
+    redeclared: bool = False
+    declaration: Declaration | None = None
+
+
+Reply = Answer | CandidateError | tuple[Found, ...]
+
+
+def packed(message: object) -> bytes:
+    """A message as one line, without its end."""
+    return base64.b64encode(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))
+
+
+def unpacked(line: bytes) -> Any:
+    """The message in a line that `packed` made."""
+    return pickle.loads(base64.b64decode(line))  # noqa: S301  the other end is Backproof's own
+
+
+def main() -> None:
+    """What the process does."""
+    with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        faulthandler.enable(all_threads=False)
+        serve(requests, answers)
+
+
+def serve(requests: Iterable[bytes], answers: BinaryIO) -> None:
+    """Answer each line with a line."""
+    host = Host()
+    for line in requests:
+        answers.write(packed(host.reply(unpacked(line))) + b"\n")
+        answers.flush()
+
+
+class Host:
+    """The candidates of one text, and what the last answer of each held when it was given."""
+
+    def __init__(self) -> None:
+        self._candidates: dict[str, FunctionCandidate] = {}
+        self._given: list[tuple[str, Array, bytes]] = []
+
+    def reply(self, message: Load | Question) -> Reply:
+        """The candidates of a text or why there are none; the answer to a case."""
+        if isinstance(message, Question):
+            return self._answer(message)
+        from backproof.candidates.finding import find
+
+        try:
+            found = find(message.text)
+        except CandidateError as error:
+            return CandidateError(str(error))  # without its cause, which need not survive being sent
+        self._candidates = {each.name: each for each in found}
+        return tuple(Found(each.name, each.text or each.name, each.declaration) for each in found)
+
+    def _answer(self, question: Question) -> Answer:
+        """The answer, and which array of the one before it the call changed: what was sent is a copy, and stays."""
+        asked = self._candidates[question.name]
+        if question.redeclared:
+            asked = made(asked.name, asked.function, question.declaration, asked.text)
+        answer = replace(asked, patience=Patience(question.seconds)).answer(question.case)
+        altered = next((name for name, array, held in self._given if array.tobytes() != held), "")
+        self._given = [(name, array, array.tobytes()) for name, array in answer.arrays()]
+        return replace(answer, altered=altered)

@@ -1,0 +1,129 @@
+"""Python functions in a process of their own: what they break there costs one verdict, and not the run.
+
+`os._exit`, a crash in C, a loop that catches every interruption, memory that runs out, settings of NumPy and PyTorch,
+what is printed by C code onto stdout: none of it reaches the process that judges. `host.py` is the other end.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, Final
+
+from backproof.candidates.callables import FunctionCandidate
+from backproof.candidates.child import ChildError
+from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
+from backproof.candidates.correspondence import Correspondence
+from backproof.candidates.host import Load, Question, packed, unpacked
+from backproof.candidates.layout import Declaration
+from backproof.candidates.patience import Patience
+from backproof.cases.case import Case
+
+GRACE: Final = 2.0
+"""Seconds after which a function that was to be interrupted has not been, and its process is ended."""
+LIMIT: Final = 1 << 31
+"""Bytes of an answer: the host has refused what is enormous."""
+
+# What faulthandler says of each call under way in a crash, the innermost first.
+_CALL: Final = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+) in', re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostedCandidate(FunctionCandidate):
+    """A function that its host calls; `function` is never called here.
+
+    `declared` is the declaration that the host has found; another one may be tried.
+    """
+
+    host: Correspondence = field(compare=False, repr=False)
+    declared: Declaration | None
+
+    travels: ClassVar[bool] = True
+    """Whether a pickle of it works in another process: with a host of its own."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process starts another host."""
+        other = None if self.declaration is self.declared else (self.declaration,)
+        return _again, (self.text, self.patience.timeout, other)
+
+    def answer(self, case: Case) -> Answer:
+        """What the function answers, or what it did to its process instead."""
+        if (nothing := self.patience.exhausted) is not None:
+            return nothing
+        seconds = self.patience.seconds
+        question = Question(self.name, seconds, case)
+        if self.declaration is not self.declared:
+            question = replace(question, redeclared=True, declaration=self.declaration)
+        try:
+            line = self.host.ask(packed(question), limit=LIMIT)
+        except ChildError as error:
+            return Answer(failure=error.failure, message=self._told(error, seconds))
+        answer: Answer = unpacked(line)
+        if answer.failure == "timeout":
+            self.patience.failed("timeout", answer.message)
+        else:
+            self.patience.answered()
+        return answer
+
+    def _told(self, error: ChildError, seconds: float) -> str:
+        """What a function did to its process, for somebody who wrote no process."""
+        if error.failure == "timeout":
+            return (
+                f"no answer within {seconds:g} s, and it could not be interrupted (a call to C that takes long? an "
+                "except that catches everything?): its process was ended"
+            )
+        file = Path((self.text or "").partition(":")[0])
+        calls = list(_CALL.finditer(error.noise))
+        own = [call for call in calls if Path(call["file"]).name == file.name] or calls
+        where = f" ({file if own[0]['file'].endswith(file.name) else own[0]['file']}:{own[0]['line']})" if own else ""
+        return f"the process that it ran in is gone: {error.bare}{where}"
+
+
+def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...]:
+    """The functions that `text` names, as `finding.find`, in a process of their own.  Raises CandidateError."""
+    patience = Patience(timeout)
+    # With our own search path, so that the host finds the same modules, and nothing else before them.
+    code = f"import sys; sys.path[:] = {sys.path!r}; from backproof.candidates.host import main; main()"
+    command = [sys.executable, "-c", code]
+    host = Correspondence(command, greeting=packed(Load(text)), patience=patience, grace=GRACE, echo=True)
+    try:
+        found = unpacked(host.greet())
+    except ChildError as error:
+        raise CandidateError(
+            f"importing {text} did not come to an end: {error}. What is to run only when the file is a script, like "
+            'training, goes below `if __name__ == "__main__":`'
+        ) from None
+    if isinstance(found, CandidateError):
+        host.close()
+        raise found
+    return tuple(
+        HostedCandidate(
+            name=each.name,
+            function=_elsewhere,
+            declaration=each.declaration,
+            declared=each.declaration,
+            text=each.text,
+            patience=patience,
+            host=host,
+        )
+        for each in found
+    )
+
+
+def _elsewhere(*_: object) -> object:
+    """What stands in the place of a function that only its host has."""
+    raise NotImplementedError("a hosted function is called by its host")
+
+
+@lru_cache(maxsize=4)
+def _host_again(text: str, timeout: float) -> HostedCandidate:
+    """One host for each text in a worker process, whatever the number of its tasks."""
+    return hosted(text, timeout=timeout)[0]
+
+
+def _again(text: str, timeout: float, other: tuple[Declaration | None] | None) -> HostedCandidate:
+    found = _host_again(text, timeout)
+    return found if other is None else replace(found, declaration=other[0])

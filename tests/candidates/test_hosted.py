@@ -1,0 +1,181 @@
+"""Python candidates in a process of their own: whatever they do to it is one verdict, and the run goes on."""
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backproof.candidates import correspondence, hosted
+from backproof.candidates.contract import CandidateError, load
+from backproof.candidates.layout import Declaration, Layout
+from backproof.cases import NetworkSpec, build_case
+from backproof.cases.domain import Domain
+
+CASES = [build_case(NetworkSpec.parse(f"3-4-2,sigmoid,mse,sum,n{n},f64,normal,s7")) for n in (2, 3, 4, 5)]
+HOSTILE = """
+import ctypes, os, signal, sys, time
+
+def loss_and_gradients(network, x, y):
+    how = {how!r} if len(x) == 3 else ""
+    print("computing", len(x))
+    os.write(1, b"out of C\\n")
+    if how == "exit":
+        os._exit(3)
+    if how == "crash":
+        ctypes.string_at(0)
+    if how == "stubborn":
+        while True:
+            try:
+                time.sleep(60)
+            except BaseException:
+                pass
+    if how == "blocked":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        time.sleep(60)
+    if how == "input":
+        input()
+    if how == "recursion":
+        return loss_and_gradients(network, x, y)
+    if how == "endless":
+        while True: pass
+    return 0.0, network.weights, network.biases
+"""
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A function that makes a candidate which does what it says with three samples."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(how: str, timeout: float = 10.0):
+        Path("net.py").write_text(HOSTILE.format(how=how))
+        (candidate,) = load("net.py", apart=True, timeout=timeout)
+        return candidate
+
+    return made
+
+
+def test_hosted_candidate_is_what_its_file_says(hostile, capfd: pytest.CaptureFixture[str]):
+    """Its name, its answers; what it prints, in C too, goes to stderr."""
+    candidate = hostile("")
+    assert (candidate.name, candidate.text) == ("net.py:loss_and_gradients",) * 2
+    assert (candidate.declaration, candidate.patience.timeout) == (None, 10.0)
+    answer = candidate.answer(CASES[0])
+    assert np.array_equal(answer.weights[1], CASES[0].weights[1])
+    candidate.host.close()
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "computing 2" in err
+    assert "out of C" in err
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("exit", "the process that it ran in is gone: it ended with exit status 3"),
+        ("crash", "the process that it ran in is gone: it was killed by SIGSEGV ("),
+        ("input", "EOFError: EOF when reading a line (net.py:"),
+        ("recursion", "RecursionError: maximum recursion depth exceeded"),
+    ],
+)
+def test_hosted_candidate_that_breaks_its_process_costs_one_verdict(hostile, how: str, message: str):
+    """The cases before and after have answers of their own."""
+    candidate = hostile(how)
+    before, failed, *after = map(candidate.answer, CASES)
+    assert [answer.failure for answer in (before, failed, *after)] == [None, "error", None, None]
+    assert failed.message.startswith(message)
+    assert ("net.py:" in failed.message) == (how != "exit")
+    candidate.host.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("endless", "interrupted after 0.3 s without an answer (net.py:"),
+        ("stubborn", "no answer within 0.3 s, and it could not be interrupted"),
+        ("blocked", "no answer within 0.3 s, and it could not be interrupted"),
+    ],
+)
+def test_hosted_candidate_that_hangs_is_a_timeout(hostile, monkeypatch, how: str, message: str):
+    """Interrupted where it can be; else its process is killed, and another goes on."""
+    monkeypatch.setattr(hosted, "GRACE", 0.5)
+    candidate = hostile(how, timeout=0.3)
+    before, failed, *after = map(candidate.answer, CASES)
+    assert [answer.failure for answer in (before, failed, *after)] == [None, "timeout", None, None]
+    assert failed.message.startswith(message)
+    candidate.host.close()
+
+
+def test_hosted_candidates_share_the_host_of_their_file(tmp_path: Path):
+    """One import for all; another declaration may be tried on each."""
+    path = tmp_path / "several.py"
+    path.write_text(
+        "from backproof import Domain, candidate\n"
+        "@candidate(Domain(activations='sigmoid'))\n"
+        "def first(network, x, y): return 1.0, network.weights, network.biases\n"
+        "@candidate(Domain(activations='sigmoid'))\n"
+        "def second(network, x, y): return 2.0, network.weights, network.biases\n"
+    )
+    found = load(str(path), apart=True)
+    assert found[0].host is found[1].host
+    assert [candidate.answer(CASES[0]).loss for candidate in found] == [1.0, 2.0]
+    assert found[0].domain == Domain(activations="sigmoid", dtypes="float64")
+    turned = replace(found[1], declaration=Declaration(domain=Domain(), layout=Layout(bias="column")))
+    assert turned.answer(CASES[0]).biases[0].shape == (4,)
+    found[0].host.close()
+
+
+def test_hosted_candidate_travels_to_another_process(hostile):
+    """There it has a host of its own: one, for as many tasks as come."""
+    candidate = hostile("")
+    bare = Declaration(domain=Domain(), layout=Layout())
+    first, second, other = (
+        pickle.loads(pickle.dumps(each))  # noqa: S301  our own bytes
+        for each in (candidate, candidate, replace(candidate, declaration=bare))
+    )
+    assert first is second
+    assert first.host is other.host is not candidate.host
+    assert (first.declaration, other.declaration.layout) == (None, Layout())
+    assert first.answer(CASES[0]).failure is None
+    hosted._host_again.cache_clear()
+    first.host.close()
+    candidate.host.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("absent.py", "", "^no file absent.py\\. Did you mean net.py\\?$"),
+        ("net.py", "1 / 0", "^importing net.py failed with ZeroDivisionError: division by zero \\(net.py:1\\)$"),
+        ("net.py", "import os; os._exit(4)", "^importing net.py did not come to an end: it ended with exit status 4"),
+    ],
+    ids=["absent", "raises", "exits"],
+)
+def test_hosted_candidate_that_cannot_be_imported_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, code: str, message: str
+):
+    """As without a host; and where importing ends the process."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(code)
+    with pytest.raises(CandidateError, match=message):
+        load(text, apart=True)
+
+
+def test_hosted_candidate_that_trains_in_c_when_it_is_imported_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Where nothing can interrupt it; and told where that code belongs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(correspondence, "START", 0.5)
+    monkeypatch.setattr(hosted, "GRACE", 0.0)
+    Path("net.py").write_text("while True:\n  try:\n    while True: ...\n  except BaseException: ...")
+    with pytest.raises(CandidateError, match='below `if __name__ == "__main__":`'):
+        load("net.py", apart=True, timeout=0.5)
+
+
+def test_hosted_function_is_not_here():
+    """Whoever calls it by mistake is told."""
+    with pytest.raises(NotImplementedError, match="called by its host"):
+        hosted._elsewhere()
