@@ -164,9 +164,9 @@ def _traces(candidate: Candidate, case: Case, answer: Answer, bounds: Bounds) ->
     before = [(name, array, array.tobytes()) for name, array in _arrays(answer)]
     flipped = -case.x
     flipped.flags.writeable = False
-    ask(candidate, replace(case, x=flipped))
-    changed = next((name for name, array, held in before if array.tobytes() != held), None)
-    if changed is not None:
+    other = ask(candidate, replace(case, x=flipped))
+    changed = next((name for name, array, held in before if array.tobytes() != held), other.altered)
+    if changed:
         yield whole_call(
             Verdict.NONDETERMINISTIC, f"a later call changed {changed} of an earlier answer: return a copy"
         )

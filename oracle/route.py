@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from backproof.archive import open_archive
-from backproof.candidates.contract import Candidate, CandidateError, load
+from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.certificate import Certificate
@@ -56,6 +56,7 @@ def check(
     strict_kinks: bool = False,
     certify: bool = False,
     workers: int | None = None,
+    timeout: float = TIMEOUT,
     report: str | os.PathLike[str] | None = None,
     keep: bool = True,
     command: str | None = None,
@@ -68,13 +69,14 @@ def check(
     truth: "torch" or "exact", what is held to be right. strict_kinks: a difference at a kink fails. certify: measure
     every true error, by exact arithmetic. workers: processes; by the number of cases where it is left out. report: a
     directory for the tables. keep: hold all rows in the Report, and not only its counts. command: noted in the report.
-    Ctrl-C ends the run with what is done.
+    timeout: seconds that a candidate which is named by a text may take for one case. Ctrl-C ends the run with what is
+    done.
 
     Raises CandidateError, DomainError, SpecError, ReportError or ValueError, each of which says what to do about it.
     """
     if cases < 1:
         raise ValueError(f"cases must be at least 1; got {cases}")
-    subject = _one(candidate)
+    subject = _one(candidate, timeout)
     reference_of(truth)
     if domain is None and not ids:
         first_contact(subject, truth=truth)
@@ -122,9 +124,9 @@ def check(
         return archive.finish(found, {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)})
 
 
-def _one(candidate: object) -> Candidate:
-    """The one candidate that is meant."""
-    found = load(candidate)
+def _one(candidate: object, timeout: float) -> Candidate:
+    """The one candidate that is meant; a Python function that a text names runs in a process of its own."""
+    found = load(candidate, timeout=timeout, apart=True)
     if len(found) != 1:
         names = ", ".join(one.name for one in found)
         raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {names}")

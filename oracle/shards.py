@@ -55,7 +55,9 @@ class Task:
         return sample_specs(self.domain, seed=self.seed, shard=self.shard, count=self.count)
 
     def portable(self) -> Task | None:
-        """The task as another process can take it: the candidate by its text; None where it has none."""
+        """The task as another process can take it: the candidate as it is, or by its text; None where it has none."""
+        if getattr(self.candidate, "travels", False):
+            return self
         text = self.candidate if isinstance(self.candidate, str) else getattr(self.candidate, "text", None)
         return None if text is None else replace(self, candidate=text)
 

@@ -14,12 +14,13 @@ import typer
 from backproof.commands.terminal import foreseen, names, progress, span, stop
 
 if TYPE_CHECKING:
+    from backproof.candidates.contract import Candidate
     from backproof.outcome import Report
 
 
 def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by position
     candidate: Annotated[
-        str, typer.Argument(help="scratch, torch, my_net.py, my_net.py:name or package.module:name")
+        str, typer.Argument(help="scratch, torch, my_net.py, my_net.py:name, package.module:name or exec:./my_net")
     ] = "scratch",
     cases: Annotated[int, typer.Option(help="how many random networks", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine")] = 0,
@@ -34,6 +35,12 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         bool, typer.Option("--certify", help="measure every true error, by exact arithmetic: slower by ten times")
     ] = False,
     workers: Annotated[int | None, typer.Option(help="processes", min=1, show_default="by the number of cases")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="seconds that a candidate may take for one case", min=0.01, show_default="10")
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="run a Python candidate in this process, as a debugger needs it")
+    ] = False,
     activations: Annotated[str | None, typer.Option(help="of hidden layers, like relu,leaky_relu=0.2")] = None,
     output_activations: Annotated[str | None, typer.Option(help="of the last layer, like softmax")] = None,
     losses: Annotated[str | None, typer.Option(help="like mse,cross_entropy")] = None,
@@ -74,21 +81,29 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     try:
         # What a candidate prints must not mix with the verdict, least of all with JSON.
         with redirect_stdout(sys.stderr):
-            outcomes = _checked(candidate, fields, settings, one=as_json or report is not None)
+            found = _loaded(candidate, timeout, in_process=in_process)
+            outcomes = _checked(candidate, found, fields, settings, one=as_json or report is not None)
     except foreseen() as error:
         stop(candidate, error, as_json=as_json)
     _show(outcomes, as_json=as_json)
     raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
 
 
-def _checked(candidate: str, fields: dict[str, Any], settings: dict[str, Any], *, one: bool) -> list[Report]:
+def _loaded(candidate: str, timeout: float | None, *, in_process: bool) -> tuple[Candidate, ...]:
+    from backproof.candidates.contract import TIMEOUT, load
+
+    return load(candidate, timeout=TIMEOUT if timeout is None else timeout, apart=not in_process)
+
+
+def _checked(
+    candidate: str, found: tuple[Candidate, ...], fields: dict[str, Any], settings: dict[str, Any], *, one: bool
+) -> list[Report]:
     """A report for each candidate that the text names."""
-    from backproof.candidates.contract import CandidateError, load
+    from backproof.candidates.contract import CandidateError
     from backproof.narrowing import narrowed
     from backproof.probe import first_contact
     from backproof.route import check as examined
 
-    found = load(candidate)
     if one and len(found) > 1:
         held = ", ".join(each.name for each in found)
         raise CandidateError(f"{candidate} holds {len(found)} candidates, and --json and --report take one: {held}")
