@@ -82,6 +82,7 @@ class Bounds:
         self.wide: set[Key] = set()
         self._found: dict[tuple[str, ...], Gradients] = {}
         self._exact: Enclosure | None = None
+        self._truth: Enclosure | None = None
 
     def limit(
         self,
@@ -156,3 +157,11 @@ class Bounds:
 
             self._exact = exact.enclose(self.case, self.limit())
         return self._exact
+
+    def truth(self) -> Enclosure:
+        """The true values to the last place of float64, where `exact` stops at a thousandth of the bound."""
+        if self._truth is None:
+            from backproof.truth import exact
+
+            self._truth = exact.enclose(self.case)
+        return self._truth

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.arbiter import arbitrate
 from backproof.candidates.builtin import Torch
-from backproof.candidates.contract import Answer, Candidate, load
+from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.certificate import Certificate
@@ -21,10 +22,6 @@ from backproof.verdicts import Check, Verdict, whole_call
 
 Array = NDArray[Any]
 Truth = Literal["torch", "exact"]
-
-
-class GradientError(AssertionError):
-    """A candidate's answer to one case is wrong; the text says which quantities and by how much."""
 
 
 class ReferenceMissingError(RuntimeError):
@@ -82,9 +79,11 @@ class Examiner:
         if answer.failure is not None:
             return (whole_call(Verdict(answer.failure), answer.message),)
         bounds = Bounds(case, answer.read_off)
-        checks = compare(case, answer, self.reference(case), bounds)
+        reference = self.reference(case)
+        checks = compare(case, answer, reference, bounds)
         if bounds.wide or any(map(is_open, checks)):
             checks = self.settlement.settle(case, checks, bounds.wide)
+        checks = arbitrate(case, checks, answer, reference, bounds)
         if isinstance(self.candidate, Torch):
             checks = tuple(_own_deviation(case, check) for check in checks)
         if self.certificate is not None:
@@ -118,29 +117,6 @@ def ask(candidate: Candidate, case: Case) -> Answer:
         return candidate.answer(case)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a candidate's defect is a verdict, and the run goes on
         return Answer(failure="error", message=f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-def check_gradients(candidate: object, case: Case) -> tuple[Check, ...]:
-    """Examine one case and raise GradientError, an AssertionError, if any quantity is wrong; for use in tests.
-
-        @given(cases(domain))
-        def test_gradients(case):
-            check_gradients(my_network.loss_and_gradients, case)
-
-    `candidate` is a function `loss_and_gradients(network, x, y)`, a CANDIDATE text such as "scratch", or a Candidate.
-    """
-    checks: tuple[Check, ...] = ()
-    for found in load(candidate):
-        checks += examine(found, case)
-    wrong = [check for check in checks if check.verdict.fails]
-    if wrong:
-        raise GradientError(
-            "\n".join(
-                [f"{case.spec.id}: {len(wrong)} of {len(checks)} quantities are wrong"]
-                + [told(check) for check in wrong]
-            )
-        )
-    return checks
 
 
 def told(check: Check) -> str:

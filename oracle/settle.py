@@ -23,9 +23,10 @@ from backproof.truth.divisors import divisor
 from backproof.verdicts import Check, Verdict
 
 SAMPLES = 8
-"""How many samples of a batch are looked at one by one, where a quantity is undecided."""
+"""How many samples of a batch are looked at one by one, where the whole network is too deep or beside a kink."""
 GLANCES = 2
-"""How many at most, where all agree and only an error within the bound could still hide."""
+"""How many at most, where all agree and only an error within the bound could still hide, or where numbers of the batch
+saturate or cancel: single samples saturate as well."""
 WITNESSES = 6
 """How many networks that the chained bound decides vouch for a candidate."""
 SEARCHED = 60
@@ -55,7 +56,7 @@ class Settlement:
         """
         opened = tuple(check for check in checks if is_open(check) or (check.quantity, check.layer) in wide)
         unseen, last = opened, None
-        samples = SAMPLES if any(check.verdict is Verdict.UNDECIDED for check in opened) else GLANCES
+        samples = SAMPLES if any(check.note in (doubts.DEPTH, doubts.KINK) for check in opened) else GLANCES
         for sample, tests in self._tested(case, samples):
             broken = next((residual for residual in tests if not residual.holds), None)
             if broken is not None:
@@ -112,9 +113,12 @@ class Settlement:
 
 
 def is_open(check: Check) -> bool:
-    """Whether a check is of the kind that single samples settle: too deep for the chained bound, or beside a kink."""
+    """Whether a check is of the kind that single samples settle: undecided, or decided by the propagated bound alone.
+
+    Numbers that underflow show nothing that could be read.
+    """
     if check.verdict is Verdict.UNDECIDED:
-        return check.note in (doubts.DEPTH, doubts.KINK)
+        return check.note != doubts.UNDERFLOW
     return check.verdict is Verdict.AGREE and check.note.startswith(PROPAGATED)
 
 
@@ -127,9 +131,7 @@ def _seen(check: Check, tests: list[Residual], dtype: str) -> bool:
     return any(test.equation != "BP3" and test.power <= doubts.SHOWN[dtype] for test in found)
 
 
-def _accused(
-    checks: tuple[Check, ...], opened: tuple[Check, ...], sample: int, broken: Residual
-) -> tuple[Check, ...]:
+def _accused(checks: tuple[Check, ...], opened: tuple[Check, ...], sample: int, broken: Residual) -> tuple[Check, ...]:
     where = "the loss" if broken.layer is None else f"layer {broken.layer}"
     note = (
         f"{broken.equation} does not hold at {where} on the candidate's own numbers: "
@@ -170,7 +172,11 @@ def _legible(case: Case, answer: Answer) -> bool:
     """
     given = (*answer.weights, *answer.biases)
     wanted = (*case.weights, *case.biases)
-    return answer.failure is None and not answer.read_off and [_shape(array) for array in given] == [_shape(array) for array in wanted]
+    return (
+        answer.failure is None
+        and not answer.read_off
+        and [_shape(array) for array in given] == [_shape(array) for array in wanted]
+    )
 
 
 def _shape(array: Array | None) -> tuple[int, ...] | None:

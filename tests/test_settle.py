@@ -20,14 +20,16 @@ DEEP = "-".join(["64"] * 31) + ",tanh,mse,mean,{samples},{dtype},normal,s3"
 class Faulty(Scratch):
     """scratch with the first layer's gradients times a factor, in networks deeper than any that vouches for it."""
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, factor: float, *, spared: int = 6) -> None:
         super().__init__()
         self.factor = factor
+        self.spared = spared
+        self.domain = replace(self.domain, depth=(1, spared))
 
     def answer(self, case):
         """The right answer but for the first layer of a deep network."""
         given = super().answer(case)
-        if case.spec.depth <= 6:
+        if case.spec.depth <= self.spared:
             return given
         factor = np.dtype(case.spec.dtype).type(self.factor)
         weights = (given.weights[0] * factor, *given.weights[1:])
@@ -125,12 +127,50 @@ def test_vouched_needs_a_network_to_vouch():
     assert not settlement(narrow).vouched("float32")
 
 
+class Counting(Scratch):
+    """scratch, and how often it was asked."""
+
+    asked = 0
+
+    def answer(self, case):
+        """The right answer."""
+        self.asked += 1
+        return super().answer(case)
+
+
+# Hidden layers of 16 in float32: the chained bound of the first layer decides, but an error of 2^-11 could hide in it.
+WIDE = "16-16-16-16-16,{activation},mse,mean,n{samples},f32,normal,s1"
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1.0005])
+def test_settle_finds_what_could_hide_within_a_bound_that_decides(factor, activation):
+    """Zero, the wrong sign, or 1.0005 times the right size, where the chained bound alone would have agreed."""
+    case = build_case(NetworkSpec.parse(WIDE.format(activation=activation, samples=4)))
+    candidate = Faulty(factor, spared=3)
+    bounds = Bounds(case)
+    checks = compare(case, ask(candidate, case), autograd.reference(case), bounds)
+    assert ("weight", 1) in bounds.wide or any(check.verdict.fails for check in checks)
+    assert {check.quantity for check in Examiner(candidate).examine(case) if check.verdict.fails} == {"weight", "bias"}
+
+
+def test_settle_asks_no_more_samples_than_it_takes():
+    """One sample of a batch shows every equation to more than must show; a case without a wide bound asks none."""
+    candidate = Counting()
+    case = build_case(NetworkSpec.parse(WIDE.format(activation="tanh", samples=32)))
+    assert {check.verdict for check in Examiner(candidate).examine(case)} == {Verdict.AGREE}
+    assert candidate.asked == 2
+    Examiner(candidate).examine(build_case(NetworkSpec.parse(case.spec.id.replace("f32", "f64"))))
+    assert candidate.asked == 3
+
+
 def test_is_open_names_what_single_samples_settle():
-    """Depth and kinks, and what only the propagated bound decided; saturation stays undecided."""
+    """What is undecided, but for numbers that underflow, and what only the propagated bound decided."""
     check = whole_call(Verdict.UNDECIDED, "depth")
     assert is_open(check)
     assert is_open(check._replace(note="kink"))
-    assert not is_open(check._replace(note="saturation"))
+    assert is_open(check._replace(note="saturation"))
+    assert not is_open(check._replace(note="underflow"))
     assert is_open(check._replace(verdict=Verdict.AGREE, note=PROPAGATED))
     assert not is_open(check._replace(verdict=Verdict.AGREE, note=""))
     assert not is_open(check._replace(verdict=Verdict.DISAGREE))

@@ -106,6 +106,10 @@ class Jacobian(Protocol):
         """da from dz, on the way forward."""
         ...
 
+    def leading(self, s: Array) -> Array:
+        """delta without what a row-wise activation takes off it: what it would be if nothing cancelled."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -158,6 +162,10 @@ class ElementwiseSlope:
     def push_forward(self, dz: Rounded) -> Rounded:
         """da = phi' dz: the same product."""
         return self.pull_back(dz)
+
+    def leading(self, s: Array) -> Array:
+        """s phi', all of it: nothing is taken off."""
+        return s * self.slope.value
 
 
 def parameters_of(case: Case) -> tuple[Parameters, ...]:

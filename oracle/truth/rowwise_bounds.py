@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.truth.arithmetic import SEARCH, Arithmetic, Rounded
+from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded
 
 
 def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
@@ -86,6 +86,10 @@ class SoftmaxJacobian:
         """da = sign * p (dz - sum p dz): the Jacobian is symmetric."""
         return self.pull_back(dz)
 
+    def leading(self, s: Array) -> Array:
+        """sign * p s, from which p sum p s is taken off."""
+        return self.sign * self.p.value * s
+
 
 @dataclass(frozen=True, slots=True)
 class LogSoftmaxJacobian:
@@ -119,6 +123,10 @@ class LogSoftmaxJacobian:
         e_t = (largest * dz.error + p.error * np.abs(dz.value) + gamma * largest * h).sum(axis=1, keepdims=True)
         error = dz.error + e_t + 2.0 * self.arithmetic.unit * (h + np.abs(t) + e_t)
         return Rounded(dz.value - t, error)
+
+    def leading(self, s: Array) -> Array:
+        """s, from which p sum s is taken off."""
+        return s
 
 
 def softmax(z: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, SoftmaxJacobian]:

@@ -31,7 +31,7 @@ BELOW: dict[str, set[str]] = {
 # ends may import it, so that a file that the judge needs has to be listed here.
 SHARED_ROOMS = {
     "comparison": {"bounds", "comparison", "doubts", "residuals", "verdicts"},
-    "examine": {"certificate", "examine", "histograms", "settle"},
+    "examine": {"arbiter", "certificate", "examine", "histograms", "settle"},
 }
 HEAVY = ("torch", "pandas", "pyarrow", "hypothesis", "flint", "typer", "rich", "sklearn", "scipy", "matplotlib")
 
