@@ -1,8 +1,8 @@
 """Backproof: is this handwritten backpropagation right, and if not, which equation is wrong?
 
 Public names: `Domain` and `candidate` declare what an implementation supports, `check` tests it on random networks
-and returns a Report, `check_gradients` tests it on one case inside a test of yours, `cases` is the Hypothesis
-strategy that draws them.
+and returns a Report, `check_arrays` judges numbers that already exist, `check_gradients` tests it on one case inside a
+test of yours, `cases` is the Hypothesis strategy that draws them.
 
 They are imported when first asked for: `import backproof` costs nothing, and torch is needed by no import.
 """
@@ -15,20 +15,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from backproof.assertion import check_gradients as check_gradients
     from backproof.candidates.layout import candidate as candidate
     from backproof.cases.domain import Domain as Domain
     from backproof.cases.strategies import cases as cases
-    from backproof.examine import check_gradients as check_gradients
+    from backproof.given import check_arrays as check_arrays
     from backproof.route import check as check
 
-__all__ = ["Domain", "candidate", "cases", "check", "check_gradients"]
+__all__ = ["Domain", "candidate", "cases", "check", "check_arrays", "check_gradients"]
 
 _HOMES: Final = {
     "Domain": "backproof.cases.domain",
     "candidate": "backproof.candidates.layout",
     "cases": "backproof.cases",
     "check": "backproof.route",
-    "check_gradients": "backproof.examine",
+    "check_arrays": "backproof.given",
+    "check_gradients": "backproof.assertion",
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backproof.diagnosis.script import script
 from backproof.environment import environment
 from backproof.outcome import Report
 from backproof.shards import Shard
@@ -54,6 +55,8 @@ class Archive:
         from backproof.reports.tables import schema, table
 
         tables = {"strata": table("strata", list(report.tally.rows())), "scaling": table("scaling", report.scaling)}
+        if report.findings is not None:
+            tables["equations"] = table("equations", list(report.findings.rows(report.hints)))
         if report.certificate is not None:
             tables["accuracy"] = table("accuracy", list(report.certificate.rows()))
         for name, parts in (self._kept or {}).items():
@@ -85,11 +88,13 @@ def _write(directory: Path, report: Report, command: Mapping[str, Any]) -> None:
     from backproof.reports import files
     from backproof.reports.summary import summary
 
-    for name in ("strata", "scaling", "accuracy"):
+    for name in ("strata", "scaling", "equations", "accuracy"):
         if name in report.tables:
             files.write_table(directory, name, report.tables[name])
     files.write_data_dictionary(directory)
     files.write_json(directory, files.ENVIRONMENT, {**environment(), **command})
     files.write_json(directory, "verdict.json", report.to_json())
+    if report.findings is not None and report.findings.shown is not None and report.hints == "all":
+        (directory / "smallest.py").write_text(script(report.findings.shown), encoding="utf-8")
     text = summary(str(report), report.tables["strata"], report.tables["scaling"])
     (directory / "summary.md").write_text(text, encoding="utf-8")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from backproof.cases.domain import Domain
 from backproof.certificate import Certificate
+from backproof.diagnosis.card import Hints
+from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.environment import version
 from backproof.examine import Truth
 from backproof.scaling import Scaling
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
 SCHEMA: Final = 1
 
 
@@ -28,8 +29,11 @@ SCHEMA: Final = 1
 class Report:
     """The result of `check`.
 
+    repeatable: whether a case's id draws its arrays again; not where somebody gave the arrays.
+
     cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C. ids: the cases, where they were named
-    and not drawn. tables: the Arrow tables that were kept, by name. directory: where they were written.
+    and not drawn. findings: the diagnosis; hints: how much of it is told. tables: the Arrow tables that were kept, by
+    name. directory: where they were written.
     """
 
     candidate: str
@@ -43,6 +47,9 @@ class Report:
     scaling: tuple[Scaling, ...]
     interrupted: bool
     ids: tuple[str, ...] = ()
+    repeatable: bool = True
+    findings: Findings | None = None
+    hints: Hints = "all"
     tables: Mapping[str, pa.Table] = field(default_factory=dict, repr=False)
     directory: Path | None = None
 
@@ -96,8 +103,11 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints. Equations are "not_tested" where no diagnosis has looked at them."""
-        smallest = self.tally.smallest
+        smallest = None if self.tally.smallest is None else self.tally.smallest[1]
         verdicts = self.tally.verdicts
+        findings = None if self.hints == "none" else self.findings
+        if findings is not None and findings.shown is not None:
+            smallest = findings.shown.case.spec.id
         return {
             "schema": SCHEMA,
             "candidate": self.candidate,
@@ -106,10 +116,10 @@ class Report:
             "seed": self.seed,
             "torch": version("torch"),
             "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict if verdicts[verdict]},
-            "equations": dict.fromkeys(EQUATIONS, "not_tested"),
-            "diagnoses": [],
-            "conventions": None,
-            "smallest_case": None if smallest is None else smallest[1],
+            "equations": dict.fromkeys(EQUATIONS, "not_tested") if findings is None else findings.equations,
+            "diagnoses": [] if findings is None else [told.to_json(self.hints) for told in findings.diagnoses],
+            "conventions": None if findings is None or self.hints != "all" else findings.conventions_json(),
+            "smallest_case": smallest,
             "report": None if self.directory is None else str(self.directory),
         }
 
@@ -118,3 +128,15 @@ class Report:
         from backproof.screen import plain
 
         return plain(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from backproof.notebook import as_html
+
+        return as_html(str(self), self.verdict)
+
+    def _repr_markdown_(self) -> str:
+        """The same, where a notebook becomes Markdown."""
+        from backproof.notebook import as_markdown
+
+        return as_markdown(str(self), self.verdict)

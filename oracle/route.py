@@ -25,12 +25,15 @@ from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, lo
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.certificate import Certificate
+from backproof.diagnosis.card import Hints
+from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
 from backproof.outcome import Report
 from backproof.probe import first_contact
 from backproof.scaling import scaling
 from backproof.shards import CASES_PER_SHARD, Shard, Task, examine_shard
 from backproof.tally import Tally
+from backproof.verdicts import Verdict
 
 Progress = Callable[[int, int], None]
 """Hears (cases done, cases wrong) while a run is under way."""
@@ -59,6 +62,8 @@ def check(
     timeout: float = TIMEOUT,
     report: str | os.PathLike[str] | None = None,
     keep: bool = True,
+    diagnosis: bool = True,
+    hints: Hints = "all",
     command: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -68,7 +73,8 @@ def check(
     domain: what to draw from; the candidate's own where it is left out. ids: these cases instead of random ones.
     truth: "torch" or "exact", what is held to be right. strict_kinks: a difference at a kink fails. certify: measure
     every true error, by exact arithmetic. workers: processes; by the number of cases where it is left out. report: a
-    directory for the tables. keep: hold all rows in the Report, and not only its counts. command: noted in the report.
+    directory for the tables. keep: hold all rows in the Report, and not only its counts. diagnosis: say which equation
+    is wrong, and why. hints: how much of that is told, "none", "where" or "all". command: noted in the report.
     timeout: seconds that a candidate which is named by a text may take for one case. Ctrl-C ends the run with what is
     done.
 
@@ -108,6 +114,7 @@ def check(
                 if certificate is not None and shard.certificate is not None:
                     certificate.merge(shard.certificate)
                 interrupted |= shard.interrupted
+        findings = _diagnosed(subject, domain, tally, truth=truth, interrupted=interrupted) if diagnosis else None
         found = Report(
             candidate=subject.name,
             truth=truth,
@@ -120,8 +127,19 @@ def check(
             scaling=() if ids or interrupted else tuple(scaling(subject, domain, seed=seed)),
             interrupted=interrupted,
             ids=ids,
+            findings=findings,
+            hints=hints,
         )
         return archive.finish(found, {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)})
+
+
+def _diagnosed(subject: Candidate, domain: Domain, tally: Tally, *, truth: Truth, interrupted: bool) -> Findings | None:
+    """Which equations hold, and what is wrong with the others; None where asking further would only take time."""
+    if not (tally.compared or tally.wrong_cases) or tally.verdicts[Verdict.TIMEOUT]:
+        return None
+    if interrupted and not tally.wrong_cases:
+        return None
+    return diagnose(subject, tally.failing_specs(), domain=domain, truth=truth)
 
 
 def _one(candidate: object, timeout: float) -> Candidate:

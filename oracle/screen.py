@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from backproof.diagnosis import card
 from backproof.doubts import REASONS
 from backproof.outcome import Report
 from backproof.verdicts import Check, Verdict
 
-_LABEL_WIDTH: Final = 12
 _SINGULAR: Final = {
     "loss": "loss",
     "delta": "delta",
@@ -22,6 +22,9 @@ _SINGULAR: Final = {
     "input": "input gradient",
 }
 _QUANTITIES: Final = {quantity: f"{name}{'es' if name.endswith('s') else 's'}" for quantity, name in _SINGULAR.items()}
+
+
+_COLOURS: Final = {"Yours": "red", "Right": "green"}
 
 
 class _Labelled(NamedTuple):
@@ -33,7 +36,7 @@ class _Labelled(NamedTuple):
 
     @property
     def joined(self) -> Text:
-        return Text.assemble((f"{self.label:<{_LABEL_WIDTH}}", "bold"), self.text)
+        return Text.assemble((f"{self.label:<{card.LABEL_WIDTH}}", "bold"), self.text)
 
 
 def show(report: Report, console: Console) -> None:
@@ -44,7 +47,9 @@ def show(report: Report, console: Console) -> None:
         elif line.whole or not console.is_terminal:
             console.print(line.joined, soft_wrap=True)
         else:
-            for number, part in enumerate(line.text.wrap(console, max(console.width - _LABEL_WIDTH, _LABEL_WIDTH))):
+            for number, part in enumerate(
+                line.text.wrap(console, max(console.width - card.LABEL_WIDTH, card.LABEL_WIDTH))
+            ):
                 console.print(_Labelled("" if number else line.label, part).joined, soft_wrap=True)
 
 
@@ -57,7 +62,7 @@ def plain(report: Report) -> str:
 def _lines(report: Report) -> Iterator[Text | _Labelled]:
     tally = report.tally
     networks = f"{_many(tally.cases, 'random network')}, seed {report.seed}"
-    networks = f"case {', '.join(report.ids)}" if report.ids else networks
+    networks = ("case " if report.repeatable else "") + ", ".join(report.ids) if report.ids else networks
     yield Text.assemble((report.candidate, "bold"), f"   against {report.reference}   {networks}")
     yield {"agrees": _agrees, "disagrees": _disagrees, "cannot_run": _cannot_run}[report.verdict](report)
     if report.interrupted:
@@ -116,6 +121,14 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
     tally = report.tally
     if tally.smallest is None:
         return
+    if report.findings is not None and report.findings.diagnoses:
+        for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
+            if label == "Again":
+                yield _Labelled(label, Text(told), whole=True)
+            else:
+                yield _line(label, (told, _COLOURS[label]) if label in _COLOURS else told)
+        yield Text()
+        return
     places = [_place(quantity, position, count) for (quantity, position), count in tally.first_wrong.most_common(4)]
     yield _line("Where", "first wrong on the way back: ", "; ".join(places))
     _, case, check = tally.smallest
@@ -127,7 +140,8 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
         yield _line("Yours", (f"{check.candidate_value!r}", "red"))
         yield _line("Right", (_right(check, report), "green"))
         yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
-    yield _Labelled("Again", Text(f"backproof check {report.candidate} --case {case}"), whole=True)
+    if report.repeatable:
+        yield _Labelled("Again", Text(f"backproof check {report.candidate} --case {case}"), whole=True)
     yield Text()
 
 

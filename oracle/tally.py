@@ -12,6 +12,9 @@ from backproof.cases.spec import NetworkSpec
 from backproof.histograms import median, rounded
 from backproof.verdicts import Check, Verdict
 
+Kind = tuple[str, str, str, str]
+"""A kind of failure: loss, output activation, and the first quantity on the way back that fails, with its position."""
+
 Key = tuple[str, str, str, str]
 """A stratum: ("activation", name, "", dtype) or ("loss", name, reduction, dtype)."""
 
@@ -77,7 +80,7 @@ class Tally:
     cases: examined; wrong_cases: with a quantity that fails; verdicts: per quantity; reasons: why undecided; notes:
     of quantities that agree or are the reference's fault; first_wrong: (quantity, position) of the first failure on
     the way back; by_quantity: verdicts per kind of quantity; worst: largest error / bound of all; smallest: the
-    smallest failing case with its first failing check.
+    smallest failing case with its first failing check; failing: the smallest failing case of each kind.
     """
 
     cases: int = 0
@@ -89,6 +92,7 @@ class Tally:
     strata: dict[Key, Stratum] = field(default_factory=dict)
     worst: Worst | None = None
     smallest: tuple[tuple[int, ...], str, Check] | None = None
+    failing: dict[Kind, tuple[tuple[int, ...], str]] = field(default_factory=dict)
     _pending: list[tuple[list[Key], list[float]]] = field(default_factory=list)
 
     def add(self, spec: NetworkSpec, checks: tuple[Check, ...], *, strict_kinks: bool = False) -> None:
@@ -142,7 +146,14 @@ class Tally:
         self.wrong_cases += 1
         first = wrong[0]
         self.first_wrong[first.quantity, first.position] += 1
-        self._meet_smallest(((spec.depth, sum(spec.widths), spec.batch_size), spec.id, first))
+        size = (spec.depth, sum(spec.widths), spec.batch_size)
+        self._meet_smallest((size, spec.id, first))
+        kind = spec.loss.name, spec.activations[-1].name, first.quantity, first.position
+        self._meet_failing(kind, (size, spec.id))
+
+    def failing_specs(self) -> list[NetworkSpec]:
+        """The smallest failing case of each kind, the smallest first."""
+        return [NetworkSpec.parse(text) for _, text in sorted(self.failing.values())]
 
     def _meet_worst(self, found: Worst) -> None:
         if self.worst is None or found.rank < self.worst.rank:
@@ -151,6 +162,10 @@ class Tally:
     def _meet_smallest(self, found: tuple[tuple[int, ...], str, Check]) -> None:
         if self.smallest is None or found[:2] < self.smallest[:2]:
             self.smallest = found
+
+    def _meet_failing(self, kind: Kind, found: tuple[tuple[int, ...], str]) -> None:
+        if kind not in self.failing or found < self.failing[kind]:
+            self.failing[kind] = found
 
     def settle(self) -> Tally:
         """Turn the error / bound of single quantities into histograms; to be called before merging."""
@@ -171,6 +186,8 @@ class Tally:
             getattr(self, name).update(getattr(other, name))
         for key, stratum in other.strata.items():
             self.strata.setdefault(key, Stratum()).merge(stratum)
+        for kind, found in other.failing.items():
+            self._meet_failing(kind, found)
         if other.worst is not None:
             self._meet_worst(other.worst)
         if other.smallest is not None:

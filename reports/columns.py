@@ -120,12 +120,24 @@ ACCURACY: Final = (
     Column("worst_case", "text", "id of the case with the largest true error"),
 )
 
+EQUATION: Final = (
+    Column("equation", "text", "BP0 to BP4, batch (the sum over it), scale (a factor on everything), loss, or another"),
+    Column("status", "text", "holds, broken or not_tested: the candidate's own numbers did not show it"),
+    Column("position", "text", "where it is broken: output, hidden, first or all"),
+    Column("fault", "text", "the mistake that reproduces the candidate's numbers; empty where none is known"),
+    Column("also_fits", "text", "other mistakes that give the same numbers on every network tried"),
+    Column("condition", "text", "when it shows; empty for always"),
+    Column("used", "text", "the formula that was used"),
+    Column("wanted", "text", "the formula that was wanted"),
+)
+
 TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
     {
         "checks": TableEntry("one quantity of one case", NETWORK + CHECK),
         "discrepancies": TableEntry("one quantity of one case that does not agree", NETWORK + CHECK),
         "strata": TableEntry("one stratum: a cell in which coverage and accuracy are counted", STRATUM),
         "accuracy": TableEntry("one kind of quantity in one dtype, measured by exact arithmetic (--certify)", ACCURACY),
+        "equations": TableEntry("one equation, or one mistake in it, as the diagnosis found it", EQUATION),
         "scaling": TableEntry("two answers to the same arrays under two reductions or batches", SCALING),
     }
 )

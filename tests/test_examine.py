@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from backproof import check_gradients
+from backproof.assertion import GradientError
 from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, CandidateError, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.certificate import Certificate
 from backproof.comparison import Bounds
-from backproof.examine import Examiner, GradientError, ReferenceMissingError, ask, examine, reference_of, told
+from backproof.examine import Examiner, ReferenceMissingError, ask, examine, reference_of, told
 from backproof.truth import autograd, exact
 from backproof.truth.deviations import met
 from backproof.verdicts import Verdict, whole_call

@@ -15,7 +15,7 @@ import pytest
 
 import backproof
 from backproof.candidates.contract import Answer, CandidateError, load
-from backproof.cases import SpecError
+from backproof.cases import NetworkSpec, SpecError
 from backproof.cases.domain import Domain
 from backproof.reports import ReportError
 from backproof.reports.columns import TABLES
@@ -24,7 +24,7 @@ from backproof.route import check
 SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh", "relu"), losses=("mse", "linear"))
 FILES = {
     "checks.csv", "checks.parquet", "discrepancies.csv", "discrepancies.parquet", "strata.csv", "strata.parquet",
-    "scaling.csv", "scaling.parquet", "columns.md", "environment.json", "verdict.json", "summary.md",
+    "scaling.csv", "scaling.parquet", "equations.csv", "equations.parquet", "columns.md", "environment.json", "verdict.json", "summary.md",
 }  # fmt: skip
 
 
@@ -68,7 +68,9 @@ def test_check_disagrees_with_what_is_wrong():
     assert (report.verdict, report.exit_code) == ("disagrees", 1)
     assert set(report.discrepancies["quantity"][report.discrepancies["verdict"] == "disagree"]) == {"input"}
     assert report.tally.smallest[1] in set(report.discrepancies["case"])
-    assert report.to_json()["smallest_case"] == report.tally.smallest[1]
+    smallest = NetworkSpec.parse(report.to_json()["smallest_case"])
+    assert smallest.depth <= NetworkSpec.parse(report.tally.smallest[1]).depth
+    assert report.to_json()["equations"]["BP2"] == "broken"  # dC/dx is what BP2 sends on below the first layer
 
 
 def test_check_cannot_run_where_nothing_was_compared():

@@ -34,6 +34,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     certify: Annotated[
         bool, typer.Option("--certify", help="measure every true error, by exact arithmetic: slower by ten times")
     ] = False,
+    hints: Annotated[str, typer.Option(help="how much is told of what is wrong: none, where or all")] = "all",
     workers: Annotated[int | None, typer.Option(help="processes", min=1, show_default="by the number of cases")] = None,
     timeout: Annotated[
         float | None, typer.Option(help="seconds that a candidate may take for one case", min=0.01, show_default="10")
@@ -67,6 +68,8 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     }
     if reference not in ("torch", "exact"):
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
+    if hints not in ("none", "where", "all"):
+        raise typer.BadParameter(f"hints are none, where or all; got {hints!r}", param_hint="--hints")
     settings = {
         "cases": cases,
         "seed": seed,
@@ -74,6 +77,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "truth": reference,
         "strict_kinks": strict_kinks,
         "certify": certify,
+        "hints": hints,
         "workers": workers,
         "report": report,
         "command": shlex.join(["backproof", *sys.argv[1:]]),

@@ -1,0 +1,106 @@
+"""Batch additivity: the gradient of N samples is the sum of the N gradients of one, less what the reduction divides by.
+
+No reference takes part, only the candidate's own answers, so that a fault that is there with one sample already is not
+charged to the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from backproof.cases.case import Case
+from backproof.cases.gradients import Array
+from backproof.diagnosis.evidence import Exhibit, Inquiry
+from backproof.diagnosis.hypotheses import same
+from backproof.truth.arithmetic import Arithmetic
+from backproof.truth.divisors import divisor
+from backproof.truth.objective_bounds import penalty_gradient
+
+LARGEST_BATCH: Final = 8
+"""Batches above this are not taken apart: smaller ones show the same."""
+BATCHES: Final = 4
+"""How many batches are taken apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Additivity:
+    """Which gradients of a batch are not the sum of those of its samples.
+
+    broken: the quantities, "weight" or "bias". tested: whether any batch could be taken apart. ratio: batch / sum,
+    where it is the same in every entry of everything, with the N of the batch: a factor on the whole.
+    """
+
+    broken: frozenset[str]
+    tested: bool
+    ratios: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def uniform(self) -> bool:
+        """Whether everything is off by one factor alone."""
+        return bool(self.ratios)
+
+
+def additive(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Additivity:
+    """Batches of the exhibits against their own samples, asked one by one."""
+    broken: set[str] = set()
+    ratios: list[tuple[int, float | None]] = []
+    tested = 0
+    for exhibit in exhibits:
+        batch_size = exhibit.case.spec.batch_size
+        if tested == BATCHES or not exhibit.legible or not 1 < batch_size <= LARGEST_BATCH:
+            continue
+        ones = [inquiry.single(exhibit, sample) for sample in range(batch_size)]
+        if not all(one is not None and one.legible for one in ones):
+            continue
+        tested += 1
+        found = _compared(exhibit, [one for one in ones if one is not None])
+        broken.update(quantity for quantity, own, added in found if not same(own, added, _size(added)))
+        ratios.append((batch_size, _common_ratio([(own, added) for _, own, added in found])))
+    constant = [(number, ratio) for number, ratio in ratios if ratio is not None]
+    uniform = bool(broken) and len(constant) == len(ratios)
+    return Additivity(frozenset(broken), tested > 0, tuple(constant) if uniform else ())
+
+
+def _compared(exhibit: Exhibit, ones: Sequence[Exhibit]) -> list[tuple[str, Array, Array]]:
+    """(quantity, the gradient of the batch, the sum of its samples), each without the penalty, which is no sample's."""
+    found = []
+    with np.errstate(all="ignore"):
+        for quantity, is_bias in (("weight", False), ("bias", True)):
+            for at in range(exhibit.case.spec.depth):
+                own = _plain(exhibit, at, is_bias=is_bias)
+                if own is None:
+                    continue
+                scale = divisor(exhibit.case)
+                parts = [_plain(one, at, is_bias=is_bias) for one in ones]
+                terms = [part * divisor(one.case) for part, one in zip(parts, ones, strict=True) if part is not None]
+                found.append((quantity, own, np.sum(terms, axis=0) / scale))
+    return found
+
+
+def _plain(exhibit: Exhibit, at: int, *, is_bias: bool) -> Array | None:
+    case: Case = exhibit.case
+    given = (exhibit.answer.biases if is_bias else exhibit.answer.weights)[at]
+    parameter = (case.biases if is_bias else case.weights)[at]
+    if given is None or parameter is None:
+        return None
+    penalised = penalty_gradient(case, parameter, Arithmetic.of(case.spec.dtype), is_bias=is_bias)
+    return given.astype(np.float64) if penalised is None else given - penalised.value
+
+
+def _size(array: Array) -> float:
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0.0))
+
+
+def _common_ratio(pairs: Sequence[tuple[Array, Array]]) -> float | None:
+    """The one number by which every sum is multiplied; None where there is none."""
+    own = np.concatenate([own.ravel() for own, _ in pairs])
+    added = np.concatenate([added.ravel() for _, added in pairs])
+    largest = int(np.abs(added).argmax())
+    if not np.isfinite(own).all() or not np.isfinite(added).all() or added[largest] == 0.0:
+        return None
+    ratio = float(own[largest] / added[largest])
+    return ratio if same(own, ratio * added, _size(ratio * added)) else None

@@ -1,0 +1,323 @@
+"""From failing networks to an answer: which equation, where, which mistake, and the smallest network that shows it.
+
+The order matters. State comes first: where a call changes the next one, what is diagnosed is the difference of two
+calls. Then the mistake is named: one fault or two that reproduce the candidate's numbers. The equations are tested on
+the candidate's own numbers besides, so that a mistake without a name still has an equation and a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backproof.candidates.contract import Candidate
+from backproof.cases.case import Case
+from backproof.cases.domain import Domain
+from backproof.cases.spec import NetworkSpec
+from backproof.comparison import Offered
+from backproof.diagnosis import state
+from backproof.diagnosis.additivity import Additivity, additive
+from backproof.diagnosis.conventions import Conventions, conventions
+from backproof.diagnosis.equations import Charge, Charges, charges
+from backproof.diagnosis.evidence import Exhibit, Inquiry, gather
+from backproof.diagnosis.faults import FAULTS
+from backproof.diagnosis.faults.fault import Fault
+from backproof.diagnosis.faults.planting import Plant
+from backproof.diagnosis.hypotheses import Hypothesis, singles
+from backproof.diagnosis.naming import Named, name
+from backproof.diagnosis.precision import only_as_accurate_as_float32
+from backproof.diagnosis.smallest import smallest
+from backproof.examine import Truth
+from backproof.verdicts import Verdict
+
+SINGLE_SAMPLES: Final = 10
+"""How many one-sample cases the equations are asked of."""
+DEEPEST: Final = 6
+"""Of how many layers at most: deeper ones say the same."""
+
+EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
+"""What the answer speaks of, in this order."""
+
+RULES: Final = {
+    "BP0": "a = phi(W a_below + b)",
+    "loss": "C as asked for, from the last layer's a",
+    "BP1": "delta = dC/da * phi'(z)",
+    "BP2": "delta = (W_above^T delta_above) * phi'(z)",
+    "BP3": "db = delta, summed over the batch",
+    "BP4": "dW = delta a_below^T, summed over the batch",
+    "batch": "the gradient of N samples is the sum of the N gradients of one",
+    "scale": "every gradient has the factor that the reduction says",
+    "penalty": "dW = ... + l1 sign(W) + l2 W",
+    "state": "a call depends on its arguments alone",
+    "step": "W <- W - learning_rate * dW, and the same for b",
+    "numerics": "the same formula, in the precision of its arguments",
+    "shape": "dW has the shape of W, db that of b",
+}
+"""Each equation in one line, as it is wanted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """One mistake: the equation it breaks, where, and the fault that it is, None where nothing of the catalogue fits.
+
+    position: "output", "hidden", "first" or "all". also_fits: other faults that give the same numbers wherever this one
+    does. condition: when it shows, None for always.
+    """
+
+    equation: str
+    position: str
+    fault: str | None
+    also_fits: tuple[str, ...] = ()
+    used: str = ""
+    wanted: str = ""
+    why: str = ""
+    hint: str = ""
+    condition: str | None = None
+
+    def to_json(self, hints: str = "all") -> dict[str, Any]:
+        """As `--json` prints it; without the answer where the hints are not "all"."""
+        if hints != "all":
+            return {"equation": self.equation, "position": self.position, "condition": self.condition}
+        return {
+            "equation": self.equation,
+            "position": self.position,
+            "fault": self.fault,
+            "also_fits": list(self.also_fits),
+            "used": self.used,
+            "wanted": self.wanted,
+            "why": self.why,
+            "condition": self.condition,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Findings:
+    """The whole answer.
+
+    equations: name -> "holds", "broken" or "not_tested". charges: what single samples say of BP0 to BP4. shown: the
+    smallest network that shows the mistake, with the candidate's answer; reference: the right one.
+    """
+
+    diagnoses: tuple[Diagnosis, ...]
+    equations: dict[str, str]
+    charges: Charges
+    conventions: Conventions | None
+    shown: Exhibit | None
+    hypothesis: Hypothesis | None
+
+    @property
+    def named(self) -> bool:
+        """Whether every mistake has a name."""
+        return bool(self.diagnoses) and all(diagnosis.fault is not None for diagnosis in self.diagnoses)
+
+    def rows(self, hints: str = "all") -> Iterator[tuple[str | None, ...]]:
+        """The table `equations`: every diagnosis, then the equations that none is about."""
+        told = hints == "all"
+        broken = {diagnosis.equation for diagnosis in self.diagnoses}
+        for diagnosis in self.diagnoses if hints != "none" else ():
+            yield (
+                diagnosis.equation,
+                "broken",
+                diagnosis.position,
+                diagnosis.fault if told else None,
+                (", ".join(diagnosis.also_fits) or None) if told else None,
+                diagnosis.condition,
+                (diagnosis.used or None) if told else None,
+                diagnosis.wanted or None,
+            )
+        for equation, status in self.equations.items():
+            if hints != "none" and equation not in broken:
+                yield equation, status, None, None, None, None, None, RULES[equation]
+
+    def conventions_json(self) -> dict[str, str | None] | None:
+        """The conventions of loss value and gradient as `--json` prints them."""
+        if self.conventions is None:
+            return None
+        return {"loss_value": self.conventions.loss_value, "gradient": self.conventions.gradient}
+
+
+def diagnose(
+    candidate: Candidate,
+    failing: Sequence[NetworkSpec],
+    *,
+    domain: Domain | None = None,
+    truth: Truth = "torch",
+    shrink: bool = True,
+) -> Findings:
+    """What is wrong with a candidate that fails on these networks; they should differ in kind.
+
+    domain: what it may be asked; its own where that is left out. shrink: look for the smallest network that shows it.
+    """
+    inquiry = Inquiry(candidate, domain=domain, truth=truth)
+    exhibits = gather(inquiry, failing)
+    wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
+    steps = getattr(candidate, "kind", "gradients") == "step"
+    kept: tuple[Diagnosis, ...] = ()
+    first = next((exhibit for exhibit in wrong if exhibit.answer.failure is None), None)
+    if first is not None and state.keeps_state(candidate, first.case):
+        kept = (_state(state.named(candidate, wrong[:3])),)
+        inquiry = Inquiry(state.Differences(candidate), domain=domain, truth=truth)
+        exhibits = gather(inquiry, failing)
+        wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
+    named = name(inquiry, exhibits, steps=steps)
+    read = charges(_single_samples(inquiry, exhibits))
+    added = additive(inquiry, exhibits)
+    found = kept + (_named(named) or _unnamed(inquiry, exhibits, read, added))
+    shown = _shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
+    return Findings(
+        diagnoses=found,
+        equations=_equations(found, read, added),
+        charges=read,
+        conventions=conventions(exhibits),
+        shown=shown,
+        hypothesis=named.best,
+    )
+
+
+def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[tuple[Case, Offered]]:
+    """One-sample cases with legible answers, several of them deep."""
+    found: list[tuple[Case, Offered]] = []
+    for exhibit in exhibits:
+        if len(found) == SINGLE_SAMPLES or exhibit.case.spec.depth > DEEPEST:
+            continue
+        one = inquiry.single(exhibit, 0)
+        # Residuals ask for numbers to within a few roundings of those used: more than a step's parameters show.
+        if one is not None and one.legible and not one.answer.read_off:
+            found.append((one.case, one.answer))
+    return found
+
+
+def _state(found: Sequence[Hypothesis]) -> Diagnosis:
+    """What is kept from call to call."""
+    if not found:
+        return Diagnosis(
+            equation="state",
+            position="all",
+            fault=None,
+            wanted=RULES["state"],
+            why="the same arguments gave other numbers at the second call",
+            condition="second_call",
+        )
+    return _of(found[0], 0, tuple(each.names[0] for each in found[1:]), condition="second_call")
+
+
+def _of(hypothesis: Hypothesis, number: int, also_fits: tuple[str, ...], condition: str | None = None) -> Diagnosis:
+    plant = hypothesis.plants[number]
+    fault = plant.fault
+    return Diagnosis(
+        equation=fault.equation,
+        position=_place(fault, plant.position),
+        fault=fault.name,
+        also_fits=also_fits,
+        used=fault.used,
+        wanted=fault.wanted,
+        why=fault.why,
+        hint=fault.hint,
+        condition=condition or _condition(plant),
+    )
+
+
+def _place(fault: Fault, position: str) -> str:
+    """A plant's position as it is told: BP1 is the output's, BP2 that of hidden layers."""
+    if position in ("output", "hidden", "first"):
+        return position
+    if fault.equation == "BP1":
+        return "output" if fault.step in ("output_delta", "loss_gradient") else "all"
+    return "hidden" if fault.equation == "BP2" and fault.step in ("hidden_delta", "upstream") else "all"
+
+
+def _condition(plant: Plant) -> str | None:
+    return plant.position if plant.position in ("equal_widths", "unequal_widths") else plant.condition
+
+
+def _named(named: Named) -> tuple[Diagnosis, ...]:
+    """One diagnosis for each fault of the simplest hypothesis that fits, with what else fits as well."""
+    best = named.best
+    if best is None:
+        return ()
+    found = []
+    for number, plant in enumerate(best.plants):
+        others = [
+            other.fault.name
+            for hypothesis in named.hypotheses[1:]
+            if len(hypothesis.plants) == len(best.plants)
+            for other in hypothesis.plants
+            if other.fault.name not in best.names and other.fault.equation == plant.fault.equation
+        ]
+        if len(best.plants) == 1:
+            others = [
+                name for hypothesis in named.hypotheses[1:] for name in hypothesis.names if name not in best.names
+            ]
+        found.append(_of(best, number, tuple(dict.fromkeys(others))))
+    return tuple(found)
+
+
+def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added: Additivity) -> tuple[Diagnosis, ...]:
+    """What is known where no fault of the catalogue fits: the equations, and where each is broken."""
+    if only_as_accurate_as_float32(inquiry, exhibits):
+        low = next(fault for fault in FAULTS if fault.dtype == "float32")
+        return (_of(Hypothesis((Plant(low),)), 0, ()),)
+    found = []
+    for equation, position in _charged(read, added, exhibits):
+        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation]))
+    return tuple(found)
+
+
+def _charged(read: Charges, added: Additivity, exhibits: Sequence[Exhibit]) -> list[tuple[str, str]]:
+    """(equation, position) of what is broken, by the equations' own tests; the first of several equal charges."""
+    if read.least:
+        charge = read.least[0]
+        return [
+            (_scale_or(charge, equation), charge.position(equation) or "all") for equation in sorted(charge.equations)
+        ]
+    if added.broken:
+        return [("scale" if added.uniform else "batch", "all")]
+    wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
+    if wrong and all(exhibit.case.spec.penalty is not None for exhibit in wrong):
+        return [("penalty", "all")]
+    kinds = {check.verdict for exhibit in wrong for check in exhibit.checks if check.verdict.fails}
+    if kinds and kinds <= {Verdict.SHAPE, Verdict.MISSING}:
+        return [("shape", "all")]
+    if wrong and all(exhibit.case.spec.values != "normal" for exhibit in wrong):
+        return [("numerics", "all")]
+    return []
+
+
+def _scale_or(charge: Charge, equation: str) -> str:
+    """A delta of the output that is off by one and the same factor everywhere is a matter of scale."""
+    return "scale" if equation == "BP1" and dict(charge.ratios).get("BP1") is not None else equation
+
+
+def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity) -> dict[str, str]:
+    """Every equation: broken where a diagnosis or the least charge says so, else what its own tests say.
+
+    What fails on one sample already may fail on the sum of several as a consequence: then the batch is not tested.
+    """
+    found = dict.fromkeys(EQUATIONS, "not_tested")
+    if read.readable:
+        found.update(dict.fromkeys(read.tested - read.suspect, "holds"))
+    if added.tested and not (added.broken and read.least):
+        found["batch"] = "broken" if added.broken and not added.uniform else "holds"
+    if added.tested and (found["BP1"] == "holds" or not read.least):
+        found["scale"] = "broken" if added.uniform and not read.least else "holds"
+    for charge in read.least[:1]:
+        found.update({_scale_or(charge, equation): "broken" for equation in read.broken})
+    for diagnosis in diagnoses:
+        if diagnosis.equation in found:
+            found[diagnosis.equation] = "broken"
+    return {equation: found[equation] for equation in EQUATIONS}
+
+
+def _shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit | None:
+    """The smallest network that shows it: by the named fault and no other, else by that fault, else any that fails."""
+    kind = wrong[0].case.spec
+    best = named.best
+    if best is not None:
+        fitting = {hypothesis.names for hypothesis in named.hypotheses}
+        rivals = tuple(each for each in singles(steps=True) if each.names not in fitting)
+        for others in (rivals, ()):
+            found = smallest(inquiry, kind, best, others)
+            if found is not None:
+                return found
+    return smallest(inquiry, kind, None) or min(wrong, key=lambda each: (each.case.spec.depth, each.case.x.size))

@@ -1,0 +1,182 @@
+"""Which faults reproduce a candidate's numbers: one, several independent ones, all that fit equally, or none.
+
+A hypothesis fits an exhibit when the handwritten network with its faults returns what the candidate returned. It is the
+diagnosis when it fits every exhibit: where the candidate is wrong by being as wrong, where it is right by changing
+nothing. A fault that the candidate has only at times is one with a condition, which must hold on every exhibit that is
+wrong and on none of those that are right and that the fault would change. What still fits is told apart on further
+networks, drawn until one is found on which two hypotheses differ; what never differs is listed side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+import numpy as np
+
+from backproof.cases.case import build_case
+from backproof.cases.sampling import iterate_specs
+from backproof.cases.spec import NetworkSpec
+from backproof.diagnosis.evidence import Exhibit, Inquiry, restated
+from backproof.diagnosis.faults.planting import CONDITIONS, Plant
+from backproof.diagnosis.hypotheses import RIGHT, Arrays, Hypothesis, arrays, same, singles, sizes, together
+
+PARTNERS: Final = 24
+"""How many single faults that explain a part are combined with every other."""
+SEARCHED: Final = 80
+"""How many further networks are searched for one on which two hypotheses differ."""
+RIVALS: Final = 24
+"""How many hypotheses are told apart there."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """The hypotheses that fit, the simplest first; those of other names with it are what fits equally."""
+
+    hypotheses: tuple[Hypothesis, ...]
+
+    @property
+    def best(self) -> Hypothesis | None:
+        """The simplest that fits; None for unexplained."""
+        return self.hypotheses[0] if self.hypotheses else None
+
+
+class _Read:
+    """An exhibit as hypotheses are held against it: the candidate's arrays, and the right ones."""
+
+    def __init__(self, exhibit: Exhibit) -> None:
+        self.exhibit = exhibit
+        self.case = exhibit.case
+        self.failed = exhibit.answer.failure is not None
+        self.right: Arrays = arrays(RIGHT.answer(exhibit.case))
+        # What a network does not have, a bias that is None, is not looked at.
+        self.own: Arrays = {key: array for key, array in arrays(exhibit.answer).items() if key in self.right}
+        self.sizes = sizes(self.right)
+        self.off = {key for key, array in self.own.items() if not self._same(array, self.right.get(key), key)}
+
+    def _same(self, own: np.ndarray, other: np.ndarray | None, key: tuple[str, int]) -> bool:
+        with np.errstate(all="ignore"):
+            return other is not None and same(own, other, self.sizes.get(key, 0.0))
+
+    @property
+    def visible(self) -> bool:
+        """Whether the candidate failed here, or is wrong by more than half of the digits: then a fault shows."""
+        return self.failed or bool(self.off)
+
+    def fits(self, hypothesis: Hypothesis) -> bool:
+        """Whether the hypothesis returns what the candidate did, in everything that it returned."""
+        answer = hypothesis.answer(self.case)
+        if self.failed or answer.failure is not None:
+            return self.failed and answer.failure is not None
+        planted = arrays(answer)
+        return all(self._same(array, planted.get(key), key) for key, array in self.own.items())
+
+    def explained(self, hypothesis: Hypothesis) -> int:
+        """How many of the arrays that are off the hypothesis returns as the candidate did."""
+        answer = hypothesis.answer(self.case)
+        if answer.failure is not None or self.failed:
+            return 0
+        planted = arrays(answer)
+        return sum(self._same(self.own[key], planted.get(key), key) for key in self.off)
+
+
+def name(inquiry: Inquiry, exhibits: Sequence[Exhibit], *, steps: bool = False) -> Named:
+    """The hypotheses that explain all exhibits, the simplest first; none where nothing of the catalogue does."""
+    read = [_Read(exhibit) for exhibit in exhibits]
+    wrong = [each for each in read if each.exhibit.wrong and each.visible]
+    clean = [each for each in read if not each.exhibit.wrong]
+    if not wrong:
+        return Named(())
+    wrong.sort(key=_telling)
+    alone = list(singles(steps=steps))
+    fitting = _conditioned(_fitting(alone, wrong), wrong, clean)
+    if not fitting:
+        fitting = _conditioned(_pairs(alone, wrong), wrong, clean)
+    told = _told_apart(inquiry, sorted(fitting, key=lambda each: each.rank)[:RIVALS], [each.exhibit for each in wrong])
+    return Named(tuple(told))
+
+
+def _telling(read: _Read) -> tuple[bool, bool, bool, int]:
+    """The order in which exhibits are tried: first those that most faults change, each in its own way."""
+    spec = read.case.spec
+    return read.failed, spec.batch_size < 3, spec.depth < 3, sum(spec.widths)
+
+
+def _fitting(hypotheses: Iterable[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothesis]:
+    left = list(hypotheses)
+    for read in wrong:
+        left = [hypothesis for hypothesis in left if read.fits(hypothesis)]
+    return left
+
+
+def _conditioned(fitting: Iterable[Hypothesis], wrong: Sequence[_Read], clean: Sequence[_Read]) -> list[Hypothesis]:
+    """The hypotheses that leave right what is right: by themselves, or under a condition that tells the two apart."""
+    found = []
+    for hypothesis in fitting:
+        changed = [read for read in clean if not read.fits(hypothesis)]
+        if not changed:
+            found.append(hypothesis)
+            continue
+        for condition, holds in CONDITIONS.items():
+            if any(holds(read.case) for read in changed) or not all(holds(read.case) for read in wrong):
+                continue
+            found.append(Hypothesis(tuple(replace(plant, condition=condition) for plant in hypothesis.plants)))
+    return found
+
+
+def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothesis]:
+    """Two faults together: one of them explains a part by itself, so that only such ones are tried with all others."""
+    lead = wrong[0]
+    explained = [(lead.explained(hypothesis), -number) for number, hypothesis in enumerate(alone)]
+    parts = [alone[-number] for count, number in sorted(explained, reverse=True)[:PARTNERS] if count]
+    tried: dict[frozenset[Plant], Hypothesis] = {}
+    for part in parts:
+        for other in alone:
+            plants = frozenset((*part.plants, *other.plants))
+            if part.plants[0].fault is not other.plants[0].fault and plants not in tried:
+                both = together(part, other)
+                if both is not None:
+                    tried[plants] = both
+    return _fitting(tried.values(), wrong)
+
+
+def _told_apart(inquiry: Inquiry, rivals: list[Hypothesis], wrong: Sequence[Exhibit]) -> list[Hypothesis]:
+    """The rivals that still fit after further networks on which they differ."""
+    if len(rivals) < 2:
+        return rivals
+    for spec in islice(_further(inquiry, wrong), SEARCHED):
+        case = build_case(spec)
+        answers = [arrays(rival.answer(case)) for rival in rivals]
+        if not _differ(answers):
+            continue
+        read = _Read(inquiry.exhibit(case))
+        left = [rival for rival in rivals if read.fits(rival)]
+        # A network on which none fits shows something else; what fitted so much before stays.
+        rivals = left or rivals
+        if len(rivals) == 1:
+            break
+    return rivals
+
+
+def _further(inquiry: Inquiry, wrong: Sequence[Exhibit]) -> Iterable[NetworkSpec]:
+    """Networks of the failing kind with other numbers, then any of the domain."""
+    domain = inquiry.domain
+    first = wrong[0].case.spec
+    for seed in range(1, 4):
+        for spec in restated(replace(first, seed=seed)):
+            if domain.contains(spec):
+                yield spec
+    yield from iterate_specs(domain, seed=2, shard=0)
+
+
+def _differ(answers: Sequence[Arrays]) -> bool:
+    first = answers[0]
+    magnitudes = sizes(first)
+    with np.errstate(all="ignore"):
+        return any(
+            other.keys() != first.keys()
+            or not all(same(array, other[key], magnitudes[key]) for key, array in first.items())
+            for other in answers[1:]
+        )

@@ -1,0 +1,104 @@
+"""The smallest network that shows a mistake: small enough to follow by hand.
+
+Hypothesis shrinks a failing network of the candidate's domain: fewer layers, narrower ones, fewer samples, and numbers
+that are ones, then small integers, before they are anything else.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from backproof.cases.case import build_case
+from backproof.cases.domain import Domain
+from backproof.cases.settings import DomainError
+from backproof.cases.spec import NetworkSpec
+from backproof.cases.strategies import specs
+from backproof.diagnosis.evidence import Exhibit, Inquiry
+from backproof.diagnosis.hypotheses import Hypothesis, arrays, same, sizes
+
+TRIED: Final = 250
+"""How many networks Hypothesis may look at for a failing one, and about as many again to shrink it."""
+BY_HAND: Final = ("integers", "decimals", "normal")
+"""Fillings from the one that is easiest to compute with; ones come last, since they hide which number is which."""
+
+
+def smallest(
+    inquiry: Inquiry, failing: NetworkSpec, hypothesis: Hypothesis | None, rivals: tuple[Hypothesis, ...] = ()
+) -> Exhibit | None:
+    """The smallest exhibit that is wrong, and by the hypothesis where there is one, while none of the rivals fits it.
+
+    Shrunk within the candidate's domain, from networks like the failing one. None where no smaller network fails.
+    """
+    from hypothesis import HealthCheck, Phase, find, settings
+    from hypothesis.errors import NoSuchExample
+
+    kind = settings(
+        max_examples=TRIED,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    for domain in _around(inquiry.domain, failing):
+        try:
+            found = find(
+                specs(domain),
+                _shows(inquiry, hypothesis, rivals),
+                settings=kind,
+                random=random.Random(0),  # noqa: S311  a fixed choice of examples, and no secret
+            )
+        except NoSuchExample:
+            continue
+        return inquiry.exhibit(build_case(found))
+    return None
+
+
+def _shows(
+    inquiry: Inquiry, hypothesis: Hypothesis | None, rivals: tuple[Hypothesis, ...]
+) -> Callable[[NetworkSpec], bool]:
+    def shows(spec: NetworkSpec) -> bool:
+        exhibit = inquiry.exhibit(build_case(spec))
+        if not exhibit.wrong:
+            return False
+        if hypothesis is None or not hypothesis.plants:
+            return True
+        return reproduces(hypothesis, exhibit) and not any(reproduces(rival, exhibit) for rival in rivals)
+
+    return shows
+
+
+def reproduces(hypothesis: Hypothesis, exhibit: Exhibit) -> bool:
+    """Whether the hypothesis gives the candidate's numbers on an exhibit, or fails where the candidate fails."""
+    answer = hypothesis.answer(exhibit.case)
+    if answer.failure is not None or exhibit.answer.failure is not None:
+        return answer.failure is not None and exhibit.answer.failure is not None
+    planted, own = arrays(answer), arrays(exhibit.answer)
+    size = sizes(planted)
+    return all(same(array, planted[key], size[key]) for key, array in own.items() if key in planted)
+
+
+def _around(domain: Domain, spec: NetworkSpec) -> list[Domain]:
+    """Domains to shrink in: the failing kind of network only, with numbers for doing sums by hand, then with any."""
+    low = domain.width[0]
+    kind = {
+        "activations": tuple(dict.fromkeys(spec.activations[:-1])) or domain.activations,
+        "output_activations": (spec.activations[-1],),
+        "losses": (spec.loss,),
+        "reductions": spec.reduction,
+        "dtypes": spec.dtype,
+        "penalties": "none" if spec.penalty is None else spec.penalty,
+    }
+    if domain.widths is None:
+        kind["width"] = (low, max(low, min(domain.width[1], max(spec.widths), 5)))
+        kind["depth"] = (domain.depth[0], max(domain.depth[0], min(domain.depth[1], spec.depth)))
+    found = []
+    for values in dict.fromkeys(((*BY_HAND[:1],), BY_HAND[:2], (spec.values,))):
+        try:
+            found.append(replace(domain, **kind, values=values))
+        except DomainError:
+            continue
+    return found
