@@ -18,7 +18,7 @@ def explain(
     """Explain an equation, a reduction, a question or a fault, with a worked example; without NAME list them."""
     from rich.console import Console
 
-    from backproof.lessons.library import LESSONS, UnknownLessonError, find
+    from backproof.lessons.library import LESSONS, UnknownLessonError, faults_of, find
     from backproof.lessons.page import WIDTH, listing, page
 
     console = Console(highlight=False)
@@ -27,8 +27,9 @@ def explain(
         lines = listing(LESSONS, width)
     else:
         try:
-            lines = page(find(name), width)
+            lesson = find(name)
         except UnknownLessonError as error:
             stop(name, error, as_json=False)
+        lines = page(lesson, width, faults=faults_of(lesson))
     for line in lines:
         console.print(line, soft_wrap=True)

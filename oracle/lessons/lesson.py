@@ -107,7 +107,7 @@ class Lesson:
 
     question: one line, which is also the lesson's line in the list. rule: the formula. why: the rule in plain words.
     mistake: what people write instead; for a fault its formula. hint: what the code of a fault probably looks like.
-    see: names of other lessons.
+    chapter: the equation that a fault breaks. see: names of other lessons.
     """
 
     name: str
@@ -118,4 +118,5 @@ class Lesson:
     mistake: str
     example: Callable[[], Example]
     hint: str = ""
+    chapter: str = ""
     see: tuple[str, ...] = ()

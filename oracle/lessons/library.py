@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from backproof.lessons import deltas, equations, paths, practice, reductions, slopes, training
+from backproof.lessons import deltas, equations, fault_lessons, paths, practice, reductions, slopes, training
 from backproof.lessons.lesson import Lesson
 
 LESSONS: tuple[Lesson, ...] = (
@@ -14,6 +14,7 @@ LESSONS: tuple[Lesson, ...] = (
     *paths.LESSONS,
     *slopes.LESSONS,
     *practice.LESSONS,
+    *fault_lessons.LESSONS,
 )
 
 
@@ -32,6 +33,11 @@ def find(name: str, lessons: Iterable[Lesson] = LESSONS) -> Lesson:
     names = [by_key[known].name for known in closest][:4]
     hint = f"Did you mean {' or '.join(names)}? " if names else ""
     raise UnknownLessonError(f"there is no lesson {name!r}. {hint}`backproof explain` alone lists them all.")
+
+
+def faults_of(lesson: Lesson) -> list[str]:
+    """The names of the faults that break what the lesson is about."""
+    return [fault.name for fault in LESSONS if fault.chapter == lesson.name]
 
 
 def _key(name: str) -> str:

@@ -1,7 +1,7 @@
 """A lesson as lines of text: what `backproof explain` prints."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.text import Text
@@ -14,10 +14,15 @@ WIDTH: Final = 100
 _LABEL: Final = 10
 _INDENT: Final = " " * _LABEL
 _SAME: Final = "same"
+_NAMED: Final = 5
+"""So many faults are named below the lesson that they belong to."""
 
 
-def page(lesson: Lesson, width: int = WIDTH) -> Iterator[Text]:
-    """The lesson, line by line, none longer than WIDTH or a narrower terminal's width."""
+def page(lesson: Lesson, width: int = WIDTH, *, faults: Sequence[str] = ()) -> Iterator[Text]:
+    """The lesson, line by line, none longer than WIDTH; texts are wrapped in a narrower terminal's width.
+
+    faults: the names of the faults that are about it.
+    """
     width = max(min(width, WIDTH), 60)
     fault = lesson.group == "faults"
     yield Text.assemble((lesson.name, "bold"), "" if fault else f"   {lesson.question}")
@@ -35,22 +40,22 @@ def page(lesson: Lesson, width: int = WIDTH) -> Iterator[Text]:
         yield from _paragraph(label, text, width, "red" if label in ("Wrong", "Mistake") else "")
     yield Text()
     yield from _example(lesson.example(), width)
-    if lesson.see:
+    if lesson.see or faults:
         yield Text()
         yield from _paragraph("See also", ", ".join(lesson.see), width)
+        more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        yield from _paragraph("Faults", ", ".join(faults[:_NAMED]) + more, width)
 
 
 def listing(lessons: Iterable[Lesson], width: int = WIDTH) -> Iterator[Text]:
     """Every lesson by its group, one line each."""
     width = max(min(width, WIDTH), 60)
-    by_group: dict[str, list[Lesson]] = {}
-    for lesson in lessons:
-        by_group.setdefault(lesson.group, []).append(lesson)
-    for group in GROUPS:
-        own = by_group.get(group, [])
-        if not own:
-            continue
-        yield Text(group.capitalize(), style="bold")
+    by_heading: dict[str, list[Lesson]] = {}
+    for lesson in sorted(lessons, key=lambda lesson: GROUPS.index(lesson.group)):
+        heading = f"{lesson.group} of {lesson.chapter}" if lesson.chapter else lesson.group
+        by_heading.setdefault(heading, []).append(lesson)
+    for heading, own in by_heading.items():
+        yield Text(f"{heading[0].upper()}{heading[1:]}", style="bold")
         longest = max(len(lesson.name) for lesson in own)
         for lesson in own:
             yield Text(_one_line(lesson, longest, width))
@@ -125,5 +130,5 @@ def _contrasts(contrasts: tuple[Contrast, ...], width: int) -> Iterator[Text]:
         text = Text.assemble(f"{_INDENT}{line.name:<{longest}}   ", (f"{line.right:<{widest}}   ", "green"))
         text.append(wrong, "red" if wrong != _SAME else "dim")
         if line.first:
-            text.append("   <- first difference", "red")
+            text.append("   <- first wrong", "red")
         yield text

@@ -239,7 +239,7 @@ LESSONS = (
     Lesson(
         name="update_order",
         group="questions",
-        question="May W of the last layer be stepped before delta of the layer below is computed?",
+        question="May W of a layer be stepped before the delta below it is computed?",
         rule="first all deltas with the W of the forward pass, then all steps",
         why="The gradient is the slope of C at the weights with which C was computed. A delta that came back through a "
         "newer W is the slope of nothing.",

@@ -113,17 +113,26 @@ def given(case: Case) -> tuple[tuple[str, Any], ...]:
 
 
 class Solved:
-    """What the handwritten network, right or with a mistake in it, computes on a case."""
+    """What the handwritten network, right or with a mistake in it, computes on a case.
+
+    backprop: what makes its Backprop, or the one of an earlier call. What a mistake raises where shapes do not fit
+    passes through, unless it is dC/dx alone that does not fit: that is left out.
+    """
 
     def __init__(self, case: Case, backprop: Callable[[], Backprop] = Backprop) -> None:
         self.case = case
         network = network_of(case, backprop)
-        self.found = network.gradients(case.x, case.y)
         own = network.backprop
-        self.layers = own.forward(case.x, network.weights, network.biases, network.activations)
-        output = self.layers[-1].a
-        self.loss_gradient = own.loss_gradient(output, case.y, network.objective)
-        self.losses = network.objective.loss.value(output, case.y)
+        with np.errstate(all="ignore"):
+            try:
+                self.found = network.gradients(case.x, case.y)
+            except ValueError:
+                self.found = network.gradients(case.x, case.y, by_inputs=False)
+            self.layers = own.forward(case.x, network.weights, network.biases, network.activations)
+            output = self.layers[-1].a
+            self.loss_gradient = own.loss_gradient(output, case.y, network.objective)
+            self.losses = network.objective.loss.value(output, case.y)
+        self.backprop = own
 
     def quantity(self, name: str) -> Array:
         """Loss, losses, dC/da, input, or with a layer's number: z 1, a 1, slope 1, delta 1, weight 1, bias 1.

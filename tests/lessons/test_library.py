@@ -2,8 +2,9 @@
 
 import pytest
 
+from backproof.diagnosis.faults import BY_NAME
 from backproof.lessons.lesson import GROUPS, Step
-from backproof.lessons.library import LESSONS, UnknownLessonError, find
+from backproof.lessons.library import LESSONS, UnknownLessonError, faults_of, find
 from backproof.lessons.page import WIDTH, page
 from backproof.lessons.spelling import spelled
 
@@ -74,15 +75,14 @@ def _alone(step: Step, steps: tuple[Step, ...]) -> bool:
     return all(other.wrong for other in steps if other.name == step.name)
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=by_name)
+@pytest.mark.parametrize("lesson", TAUGHT, ids=by_name)
 def test_a_page_fits_a_screen(lesson):
     """At most 100 columns, and about 35 lines, in characters that every terminal has."""
-    lines = [text.plain for text in page(lesson)]
+    lines = [text.plain for text in page(lesson, faults=faults_of(lesson))]
     assert max(map(len, lines)) <= WIDTH
     assert len(lines) <= 36
     assert lines[0].startswith(lesson.name)
-    if lesson.group != "faults":
-        assert all(line.isascii() for line in lines)
+    assert all(line.isascii() for line in lines)
 
 
 def test_every_equation_reduction_and_fault_has_a_lesson():
@@ -90,6 +90,7 @@ def test_every_equation_reduction_and_fault_has_a_lesson():
     names = {lesson.name for lesson in LESSONS}
     assert names >= EQUATIONS
     assert names >= {"none", "sum", "mean", "batchmean"}
+    assert names >= {*BY_NAME}
 
 
 def test_names_are_unique_and_lead_on():
@@ -99,6 +100,12 @@ def test_names_are_unique_and_lead_on():
     for lesson in LESSONS:
         assert {*lesson.see} <= {*names} - {lesson.name}, lesson.name
         assert lesson.group in GROUPS
+
+
+def test_faults_are_named_below_what_they_break():
+    """Under BP3 those of BP3, under a question none."""
+    assert "bias_summed_over_neurons" in faults_of(find("BP3"))
+    assert faults_of(find("axis_0")) == []
 
 
 def test_find_takes_a_name_as_people_type_it():

@@ -67,7 +67,7 @@ def test_a_page_of_a_fault():
         "By hand   about",
         "                  right   wrong",
         "          z       1       same",
-        "          delta   -0.5    0.5   <- first difference",
+        "          delta   -0.5    0.5   <- first wrong",
     ]
 
 
