@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.candidates.contract import Answer, Failure
-from backproof.candidates.layout import Declaration, Layout
+from backproof.candidates.layout import Declaration, Kind, Layout
 from backproof.candidates.patience import Patience
 from backproof.candidates.reading import UnreadableError, read
 from backproof.candidates.watch import OutOfTimeError, place, within
@@ -65,6 +65,11 @@ class FunctionCandidate:
     declaration: Declaration | None = None
     text: str | None = None
     patience: Patience = field(default_factory=Patience, compare=False, repr=False)
+
+    @property
+    def kind(self) -> Kind:
+        """What it returns: gradients, or the parameters after a step."""
+        return "gradients" if self.declaration is None else self.declaration.kind
 
     @property
     def domain(self) -> Domain:

@@ -45,13 +45,11 @@ class StepCandidate(FunctionCandidate):
 
     rate: float = 0.0
 
-    kind: ClassVar[str] = "step"
     may_change: ClassVar[tuple[str, ...]] = ("network.weights", "network.biases")
 
     def answer(self, case: Case) -> Answer:
         """The gradients that the step took, with the rounding of reading them off."""
-        declared = None if self.declaration is None else self.declaration.learning_rate
-        first, *others = RATES[case.spec.dtype] if declared is None else (declared,)
+        first, *others = rates(self.declaration, case.spec.dtype)
         found = FunctionCandidate.answer(replace(self, rate=first), case)
         for rate in others:
             if found.failure is None and not _finite(found):
@@ -79,6 +77,12 @@ class StepCandidate(FunctionCandidate):
         weights = tuple(slopes("weight", case.weights, new.weights))
         biases = tuple(slopes("bias", case.biases, new.biases))
         return replace(new, weights=weights, biases=biases, read_off=found)
+
+
+def rates(declaration: Declaration | None, dtype: str) -> tuple[float, ...]:
+    """The learning rates that a step is called with, the usual one first: the declared one, or RATES."""
+    declared = None if declaration is None else declaration.learning_rate
+    return RATES[dtype] if declared is None else (declared,)
 
 
 def made(
