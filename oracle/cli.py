@@ -12,6 +12,7 @@ import typer
 
 from backproof.commands.check import check
 from backproof.commands.explain import explain
+from backproof.commands.power import power
 
 # Matrices of this size do not gain from threads, and lose when every process wants all of them. This must be said
 # before NumPy and PyTorch are imported, which the commands leave to the moment they run.
@@ -51,3 +52,4 @@ def options(
 
 app.command()(check)
 app.command()(explain)
+app.command()(power)

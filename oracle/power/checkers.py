@@ -16,7 +16,6 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof import rivals
 from backproof.bounds import Bounds
 from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer, Candidate
@@ -26,6 +25,7 @@ from backproof.cases.gradients import Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.comparison import compare
 from backproof.examine import Examiner
+from backproof.power import rivals
 from backproof.residuals import residuals
 from backproof.truth import autograd
 from backproof.verdicts import Check

@@ -10,7 +10,6 @@ no power. The same seed gives the same table.
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 import time
@@ -25,7 +24,7 @@ import numpy as np
 from backproof.cases.case import build_case
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula
 from backproof.cases.spec import NetworkSpec
-from backproof.checkers import (
+from backproof.power.checkers import (
     CHECKERS,
     CORRECT,
     PIECEWISE_LINEAR,
@@ -293,7 +292,7 @@ def run(
         print(f"{done}/{total}  {time.monotonic() - started:.0f} s  {name}", file=sys.stderr, flush=True)
 
     if tightness:
-        from backproof import tightness as figures
+        from backproof.power import tightness as figures
 
         frame = figures.tightness(networks=networks, seed=seed, progress=progress)
         text = _markdown(frame) + "\n"
@@ -303,27 +302,3 @@ def run(
     if csv is not None:
         frame.to_csv(csv, index=False)
     return text
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m backproof.power`."""
-
-    def numbers(text: str) -> tuple[int, ...]:
-        return tuple(int(part) for part in text.split(","))
-
-    parser = argparse.ArgumentParser(prog="python -m backproof.power", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cases", type=int, default=Grid.cases, help="networks in each cell")
-    parser.add_argument("--depths", type=numbers, default=Grid.depths, help="like 1,8,30")
-    parser.add_argument("--widths", type=numbers, default=Grid.widths, help="like 4,64")
-    parser.add_argument("--dtypes", type=lambda text: tuple(text.split(",")), default=Grid.dtypes)
-    parser.add_argument("--tightness", action="store_true", help="the bounds' tightness and cost instead")
-    parser.add_argument("--networks", type=int, default=200, help="for each row of --tightness")
-    parser.add_argument("--csv", type=Path, help="write the tidy table there too")
-    given = parser.parse_args(arguments)
-    grid = Grid(dtypes=given.dtypes, depths=given.depths, widths=given.widths, cases=given.cases)
-    print(run(grid, seed=given.seed, tightness=given.tightness, networks=given.networks, csv=given.csv), end="")
-
-
-if __name__ == "__main__":
-    main()

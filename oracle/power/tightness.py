@@ -31,8 +31,8 @@ from backproof.cases.catalogue import DTYPES, LOSSES
 from backproof.cases.domain import Domain
 from backproof.cases.gradients import Gradients
 from backproof.cases.sampling import sample_specs
-from backproof.checkers import CORRECT, PIECEWISE_LINEAR, SMOOTH, Subject, by_bounds, finest_found, finest_of
 from backproof.doubts import entry
+from backproof.power.checkers import CORRECT, PIECEWISE_LINEAR, SMOOTH, Subject, by_bounds, finest_found, finest_of
 from backproof.residuals import residuals
 from backproof.truth import autograd, exact
 from backproof.truth.rounding import bound

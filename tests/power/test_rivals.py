@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from backproof import rivals
 from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer
 from backproof.cases.case import build_case
 from backproof.cases.spec import NetworkSpec
+from backproof.power import rivals
 from backproof.truth import autograd
 from backproof.truth.rounding import bound
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backproof import power as room
 from backproof.cases.case import build_case
 from backproof.cases.spec import NetworkSpec
-from backproof.checkers import (
+from backproof.power import table as room
+from backproof.power.checkers import (
     CHECKERS,
     CORRECT,
     PLACES,
@@ -21,7 +21,7 @@ from backproof.checkers import (
     finest_of,
     parameters,
 )
-from backproof.power import FLIPPED, ZEROED, Grid, Record, main, power, to_markdown
+from backproof.power.table import FLIPPED, ZEROED, Grid, Record, power, to_markdown
 
 TINY = Grid(depths=(2,), widths=(4,), cases=3, batch_size=2)
 BACKPROOF = ("chained bound", "and propagated", "local tests alone", "Backproof")
@@ -210,14 +210,18 @@ def test_a_cell_of_the_markdown_says_what_the_numbers_mean():
     assert room._cell(math.nan, "not run: why", None) == "not run: why"
 
 
-def test_the_command_prints_the_table_and_writes_it(capsys, tmp_path):
-    """Markdown on stdout, progress on stderr, the tidy table where it is asked for."""
-    path = tmp_path / "power.csv"
-    main(["--depths", "1", "--widths", "4", "--cases", "1", "--dtypes", "float64", "--csv", str(path)])
-    out, err = capsys.readouterr()
-    assert out.startswith("## Smallest relative error that is always found")
-    assert err.startswith("1/1 ")
-    assert len(pd.read_csv(path)) == len(CHECKERS) * len(PLACES)
+# Where the chained bound of the first layer only just decides: twice what it takes for an error of a half to show.
+JUST_DECIDED = (("float64", 16, 16), ("float32", 4, 16), ("float32", 30, 4))
+
+
+@pytest.mark.parametrize(("dtype", "depth", "width"), JUST_DECIDED)
+def test_no_error_hides_where_a_bound_only_just_decides(dtype, depth, width):
+    """A first layer that is zero, of the wrong sign or 1.0005 times too large is found in every network."""
+    grid = Grid(dtypes=(dtype,), depths=(depth,), widths=(width,), cases=6)
+    for subject in grid.cells[0].subjects(seed=0):
+        finds = CHECKERS["Backproof"].prepare(subject)
+        wrong = (FLIPPED, ZEROED, Error("first layer", 1.0005))
+        assert [finds(None), *map(finds, wrong)] == [False, True, True, True], subject.case.spec.id
 
 
 def test_names_of_checkers_are_their_keys():

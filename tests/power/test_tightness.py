@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from backproof import tightness as room
 from backproof.cases.case import build_case
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec
-from backproof.tightness import MEASUREMENTS, costs, found_errors, local_bounds, tightness, true_errors
+from backproof.power import tightness as room
+from backproof.power.tightness import MEASUREMENTS, costs, found_errors, local_bounds, tightness, true_errors
 
 
 @pytest.mark.parametrize("dtype", ["f64", "f32"])

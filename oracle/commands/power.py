@@ -1,0 +1,44 @@
+"""`backproof power`: how small an error Backproof and the usual gradient checks always find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backproof.commands.terminal import foreseen, names, stop
+
+
+def power(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by position
+    depths: Annotated[str | None, typer.Option(help="of the networks, like 1,8,30")] = None,
+    widths: Annotated[str | None, typer.Option(help="of all layers, like 4,64")] = None,
+    dtypes: Annotated[str | None, typer.Option(help="of float64, float32")] = None,
+    cases: Annotated[int, typer.Option(help="networks of each dtype, depth and width", min=1)] = 12,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same table")] = 0,
+    tightness: Annotated[bool, typer.Option("--tightness", help="the bounds: how tight, at what cost")] = False,
+    networks: Annotated[int, typer.Option(help="for each row of --tightness", min=1)] = 200,
+    csv: Annotated[Path | None, typer.Option(help="write the tidy table there too", show_default="none")] = None,
+) -> None:
+    """Measure the smallest error that Backproof and the usual gradient checks always find; takes minutes."""
+    fields = {"depths": _numbers(depths), "widths": _numbers(widths), "dtypes": names(dtypes)}
+    try:
+        from backproof.power.table import Grid, run
+
+        grid = Grid(cases=cases, **{name: value for name, value in fields.items() if value is not None})
+        text = run(grid, seed=seed, tightness=tightness, networks=networks, csv=csv)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        stop("power", RuntimeError("it holds all checks to PyTorch: install backproof[torch]"), as_json=False)
+    except (*foreseen(), ValueError) as error:
+        stop("power", error, as_json=False)
+    typer.echo(text, nl=False)
+
+
+def _numbers(text: str | None) -> tuple[int, ...] | None:
+    """`1,8,30` as a tuple."""
+    try:
+        return None if text is None else tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"whole numbers are wanted, like 1,8,30; got {text!r}") from None
