@@ -38,7 +38,7 @@ class OfSquaredError(Backprop):
     "output_delta_is_error",
     used="delta^L = (a - y) * dC/dl, whatever the loss and phi are",
     wanted="delta^L = g * phi'(z^L), g = dC/da",
-    why="only cross-entropy behind softmax or sigmoid leaves a - y: its 1 / a cancels the slope, that of others does not",
+    why="cross-entropy behind softmax or sigmoid leaves a - y, since its slope cancels theirs: other pairs do not",
     hint="delta = a - y at the output, taken over from a network with another loss",
 )
 class DeltaIsError(Backprop):
