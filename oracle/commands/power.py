@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,7 @@ def power(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     csv: Annotated[Path | None, typer.Option(help="write the tidy table there too", show_default="none")] = None,
 ) -> None:
     """Measure the smallest error that Backproof and the usual gradient checks always find; takes minutes."""
-    fields = {"depths": _numbers(depths), "widths": _numbers(widths), "dtypes": names(dtypes)}
+    fields: dict[str, Any] = {"depths": _numbers(depths), "widths": _numbers(widths), "dtypes": names(dtypes)}
     try:
         from backproof.power.table import Grid, run
 
@@ -31,7 +31,9 @@ def power(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         if error.name != "torch":
             raise
         stop("power", RuntimeError("it holds all checks to PyTorch: install backproof[torch]"), as_json=False)
-    except (*foreseen(), ValueError) as error:
+    except foreseen() as error:
+        stop("power", error, as_json=False)
+    except ValueError as error:  # a grid without cells
         stop("power", error, as_json=False)
     typer.echo(text, nl=False)
 
