@@ -278,7 +278,7 @@ def test_check_runs_outside_the_main_thread():
 
 
 def test_a_worker_that_dies_is_said(tmp_path: Path):
-    """A candidate that ends its process: no traceback of a pool, but what to do."""
+    """A candidate that has no process of its own, and ends the worker's: no traceback of a pool, but what to do."""
     path = tmp_path / "deadly.py"
     path.write_text(
         "import os\nfrom backproof import Domain, candidate\n"
@@ -286,10 +286,10 @@ def test_a_worker_that_dies_is_said(tmp_path: Path):
     )
     code = textwrap.dedent(f"""
         from backproof import check
-        from backproof.candidates import CandidateError
+        from backproof.candidates import CandidateError, load
         if __name__ == "__main__":
             try:
-                check({str(path)!r}, cases=251, workers=2)
+                check(load({str(path)!r})[0], cases=251, workers=2)
             except CandidateError as error:
                 print(error)
     """)
