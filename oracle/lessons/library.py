@@ -23,7 +23,10 @@ class UnknownLessonError(ValueError):
 
 
 def find(name: str, lessons: Iterable[Lesson] = LESSONS) -> Lesson:
-    """The lesson of that name; neither capitals nor - for _ matter.  Raises UnknownLessonError."""
+    """The lesson of that name; neither capitals nor - for _ matter, nor where a diagnosis says that a fault is.
+
+    Raises UnknownLessonError.
+    """
     by_key = {_key(lesson.name): lesson for lesson in lessons}
     key = _key(name)
     if key in by_key:
@@ -41,4 +44,5 @@ def faults_of(lesson: Lesson) -> list[str]:
 
 
 def _key(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
+    fault = name.partition("@")[0].partition("?")[0]
+    return fault.strip().lower().replace("-", "_").replace(" ", "_")

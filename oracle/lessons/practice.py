@@ -196,8 +196,8 @@ def _finite_differences() -> Example:
             here.step("dw", "weight 1", 0, 0, formula="a * a (1 - a)", note="by the four equations", digits=7),
             *rows,
         ),
-        closing="A tenth of h, a hundredth of the error; but where h is so small that C(w + h) and C(w - h) agree in "
-        "nearly all digits, what is left is rounding. So a finite difference never proves the last digits.",
+        closing="A tenth of h, about a hundredth of the error; but where h is so small that C(w + h) and C(w - h) "
+        "agree in nearly all digits, what is left is rounding. So a finite difference never proves the last digits.",
     )
 
 
@@ -242,7 +242,7 @@ LESSONS = (
         question="May W of a layer be stepped before the delta below it is computed?",
         rule="first all deltas with the W of the forward pass, then all steps",
         why="The gradient is the slope of C at the weights with which C was computed. A delta that came back through a "
-        "newer W is the slope of nothing.",
+        "newer W is no slope of C anywhere.",
         mistake="Step and way back share one loop: W2 is stepped, then delta1 is computed with it.",
         example=_update_order,
         see=("BP2", "step"),

@@ -102,7 +102,8 @@ def _sum() -> Example:
             ),
             half.step("dW[0, 0]", "weight 1", 0, 0, formula="of half_squared_error", note="no factor 2"),
         ),
-        closing="Twice the samples, twice the gradient: with sum, the learning rate has to shrink as the batch grows.",
+        closing="State each sample twice, and the gradient doubles: with sum, the learning rate has to shrink as the "
+        "batch grows.",
     )
 
 

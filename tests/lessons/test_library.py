@@ -114,6 +114,12 @@ def test_find_takes_a_name_as_people_type_it():
     assert find(" Axis-0 ").name == "axis_0"
 
 
+def test_find_takes_a_fault_as_a_diagnosis_names_it():
+    """With its position and its condition."""
+    assert find("bias_zero@hidden?batch>1") is find("bias_zero")
+    assert find("bias_zero?batch=1") is find("bias_zero")
+
+
 @pytest.mark.parametrize(
     ("name", "closest"),
     [("BP5", "BP4"), ("mena", "mean"), ("sigmoid", "sigmoid_slope"), ("cross entropy loss", "cross_entropy")],
