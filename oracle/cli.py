@@ -13,6 +13,7 @@ import typer
 from backproof.commands.check import check
 from backproof.commands.explain import explain
 from backproof.commands.power import power
+from backproof.commands.protocol import protocol
 
 # Matrices of this size do not gain from threads, and lose when every process wants all of them. This must be said
 # before NumPy and PyTorch are imported, which the commands leave to the moment they run.
@@ -53,3 +54,4 @@ def options(
 app.command()(check)
 app.command()(explain)
 app.command()(power)
+app.command()(protocol)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, Final
 
 from backproof.candidates.callables import Handed, common_ground
@@ -30,24 +31,38 @@ from backproof.cases.domain import Domain
 
 DESCRIBE: Final = b'{"describe":1}'
 """The first line that every process is sent."""
-REQUEST: Final = (
-    "id",
-    "widths",
-    "batch_size",
-    "dtype",
-    "activations",
-    "activation_options",
-    "loss",
-    "loss_options",
-    "reduction",
-    "penalty",
-    "upstream",
-    "weights",
-    "biases",
-    "x",
-    "y",
+REQUEST: Final = MappingProxyType(
+    {
+        "id": "the number of the request, which its answer repeats",
+        "widths": "[n0, ..., nL]: inputs, then the outputs of each of L layers",
+        "batch_size": "N, the number of samples",
+        "dtype": '"float64" or "float32": what the numbers are, and what to compute in',
+        "activations": "L names; identity for a layer without one",
+        "activation_options": 'L objects with the parameters of each, like {"negative_slope":0.2}, or {}',
+        "loss": "its name",
+        "loss_options": "an object with its parameters, which may hold arrays",
+        "reduction": '"none", "sum", "mean" or "batchmean"',
+        "penalty": 'null, or {"l1":..,"l2":..,"on_biases":false,"divided_by":"nothing"}, or divided by "N"',
+        "upstream": 'null; under reduction "none" factors: the gradient asked for is that of sum(upstream * losses)',
+        "weights": "L matrices (O, I)",
+        "biases": "L vectors (O,), null for a layer without",
+        "x": "(N, n0)",
+        "y": "(N, nL), or (N,) class indices",
+    }
 )
-"""The keys of a request, in their order."""
+"""The keys of a request, in their order, and what they hold."""
+REPLY: Final = MappingProxyType(
+    {
+        "id": "that of the request",
+        "loss": 'the loss; under reduction "none" all of them, unreduced; may be left out',
+        "weights": "L matrices, dC/dW",
+        "biases": "L vectors, dC/db, null for a layer without",
+        "inputs": "(N, n0), dC/dx; may be left out",
+        "deltas": "L matrices (N, O), dC/dz; may be left out",
+        "unsupported": 'in place of all that, what it does not support, like "gelu"',
+    }
+)
+"""The keys of an answer to a request, and what they hold."""
 DESCRIPTION: Final = ("domain", "samples", "weights", "bias", "targets")
 """The keys that an answer to DESCRIBE may have: what @candidate takes."""
 
@@ -90,9 +105,9 @@ def request(number: int, case: Case, layout: Layout) -> bytes:
     return _line({key: told[key] for key in REQUEST})
 
 
-def reply(number: int, answer: Answer) -> bytes:
-    """The line that a program would send back for an answer, in the default layout; as an example."""
-    found = {key: getattr(answer, key) for key in KEYS}
+def reply(number: int, answer: Answer, keys: Iterable[str] = KEYS) -> bytes:
+    """The line that a program would send back for `keys` of an answer, in the default layout; as an example."""
+    found = {key: getattr(answer, key) for key in keys}
     return _line({"id": number} | {key: value for key, value in found.items() if value is not None})
 
 

@@ -1,0 +1,58 @@
+"""`backproof protocol`: the wire format, with an exchange that is computed."""
+
+import json
+
+from typer.testing import CliRunner
+
+from backproof.candidates.layout import Layout
+from backproof.candidates.protocol import REPLY, REQUEST, read_description, read_reply, request
+from backproof.candidates.reading import KEYS, read
+from backproof.cases import NetworkSpec, build_case
+from backproof.cli import app
+from backproof.commands.protocol import EXAMPLE
+from backproof.comparison import Bounds, compare
+from backproof.truth import exact
+from backproof.verdicts import Verdict
+
+
+def shown(*arguments: str) -> list[str]:
+    """The lines that the command prints."""
+    result = CliRunner().invoke(app, ["protocol", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def test_protocol_shows_a_complete_exchange_that_is_right():
+    """The request is the one that a program is sent, and the answer agrees."""
+    lines = shown()
+    asked = [line[2:] for line in lines if line.startswith("> ")]
+    said = [line[2:] for line in lines if line.startswith("< ")]
+    case = build_case(NetworkSpec.parse(EXAMPLE))
+    assert asked == ['{"describe":1}', request(1, case, Layout()).decode()]
+    assert read_description(said[0].encode()).declaration.domain.dtypes == ("float64",)
+    answer = read(read_reply(said[1].encode(), 1), case, Layout())
+    checks = compare(case, answer, exact.reference(case), Bounds(case))
+    assert {check.verdict for check in checks} == {Verdict.AGREE, Verdict.NOT_OFFERED}
+    assert max(map(len, lines)) <= 300
+
+
+def test_protocol_explains_every_key():
+    """Those of a request in their order, and those of an answer."""
+    lines = [line.split() for line in shown() if line.startswith("  ")]
+    assert [words[0] for words in lines] == [*REQUEST, *REPLY]
+    assert list(json.loads(request(1, build_case(NetworkSpec.parse(EXAMPLE)), Layout()))) == list(REQUEST)
+    assert set(REPLY) == {"id", *KEYS, "unsupported"}
+
+
+def test_protocol_prints_what_a_program_is_sent():
+    """To be piped into one, for any case."""
+    text = "3-2,identity,cross_entropy=index+weighted,mean,n5,f32,normal,s1"
+    lines = shown("--requests", "--case", text)
+    assert lines == ['{"describe":1}', request(1, build_case(NetworkSpec.parse(text)), Layout()).decode()]
+
+
+def test_protocol_refuses_what_is_no_case():
+    """With what an id is."""
+    result = CliRunner().invoke(app, ["protocol", "--case", "3-2"])
+    assert result.exit_code == 2
+    assert "an id has 8 fields or more" in result.stderr
