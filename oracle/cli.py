@@ -12,6 +12,7 @@ import typer
 
 from backproof.commands.check import check
 from backproof.commands.explain import explain
+from backproof.commands.init import init
 from backproof.commands.power import power
 from backproof.commands.protocol import protocol
 
@@ -53,5 +54,6 @@ def options(
 
 app.command()(check)
 app.command()(explain)
+app.command()(init)
 app.command()(power)
 app.command()(protocol)
