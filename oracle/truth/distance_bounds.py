@@ -79,7 +79,8 @@ def huber(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bou
 def gaussian_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = 1/2 (log v + d^2 / v) (+ 1/2 log 2 pi), v = max(var, eps); g = d / v:   e_g = e / v + 4u(|d| + e) / v.
 
-    The size is that of both terms, which may be added up each on its own.
+    The size is that of both terms, which may be added up each on its own. Beyond the range of d^2, a large v does not
+    make C finite again: nothing is known of it.
     """
     u, e, d = arithmetic.unit, a.error, a.value - y
     v = np.maximum(np.asarray(options["var"], dtype=np.float64), float(options["eps"]))
@@ -87,6 +88,7 @@ def gaussian_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic)
     reach = np.abs(d) + e
     rounding = 3.0 + 3.0 * np.abs(np.log(v)) + 3.0 * reach * reach / v + 4.0 * constant
     error = 0.5 * (2.0 * np.abs(d) + e) * e / v + u * rounding
+    error = np.where(reach * reach <= arithmetic.largest, error, np.inf)
     size = 0.5 * (np.abs(np.log(v)) + reach * reach / v) + constant
     losses = Losses(0.5 * (np.log(v) + d * d / v) + constant, error, size, size.size)
     return losses, Rounded(d / v, (e + 4.0 * u * reach) / v)

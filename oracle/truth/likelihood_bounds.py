@@ -62,14 +62,15 @@ def nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bound
 
 
 def kl_div(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = y (log y - a), g = -y, exactly; with log_target C = exp(y) (y - a), g = -exp(y):   e_g = 5u exp(y).
+    """C = y (log y - a), g = -y, exactly; with log_target C = exp(y) (y - a), g = -exp(y):   e_g = 5u exp(y) + eta.
 
-    The size is that of both terms, for entropy and cross-entropy may be added up each on its own.
+    The eta is exp(y) that underflows, which times |y| + |a| may be a number that does not. The size is that of both
+    terms, for entropy and cross-entropy may be added up each on its own.
     """
     u = arithmetic.unit
     if options["log_target"]:
         t = np.exp(y)
-        entropy, slope_error = t * y, 5.0 * u * t
+        entropy, slope_error = t * y, 5.0 * u * t + arithmetic.smallest
     else:
         t, entropy, slope_error = y, xlogy(y, y), np.zeros_like(y)
     size = np.abs(entropy) + np.abs(t) * a.magnitude
@@ -127,7 +128,8 @@ def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arith
     value_error = (np.abs(g) + weight * np.minimum(0.25 * SEARCH * e, 1.0)) * e
     value_error += 6.0 * u * weight * np.maximum(1.0, np.abs(a.value))
     if arithmetic.forms == "textbook":
-        value_error += 2.0 * u * weight * np.exp(np.minimum(np.abs(a.value) + e, 700.0))
+        lost = np.exp(np.abs(a.value) + e)  # infinite beyond float64, as the textbook's number is
+        value_error += np.where(weight > 0.0, 2.0 * u * weight * lost, 0.0)
     return Rounded(value, value_error), Rounded(g, slope_error)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from backproof.cases import Formula
 from backproof.truth.arithmetic import ABSORBED, Arithmetic, Array, Rounded
@@ -36,14 +37,22 @@ def suprema_of(formula: Formula) -> Suprema:
     return Suprema(curvature, highest - lowest, most - least, curve.flushes(options), curve.kinks(options), selects)
 
 
+TAIL: Final = 700.0
+"""Beyond it S may be an exponential that underflows right here: exp(-708) is the last normal number of float64."""
+
+
 def allowed(units: Array, far: Array, farthest: float, flushed: float, arithmetic: Arithmetic) -> Array:
     """u S, and the floor for underflow, flushed (1 + far), wherever something is computed inexactly.
 
-    farthest is the largest of `far`: where all of u S is far above the floor, adding it would change nothing.
+    farthest is the largest of `far`: where all of u S is far above the floor, adding it would change nothing. An S of 0
+    says that nothing is computed, but for the TAIL: z s(z) is 1e-322 at z = -748, where s(z) is already 0 in float64.
     """
     error: Array = arithmetic.unit * units
     if not error.min() * ABSORBED > flushed * (1.0 + farthest):
-        error += flushed * (1.0 + far) * (units > 0.0)
+        inexact = units > 0.0
+        if farthest > TAIL:
+            inexact |= far > TAIL
+        error += flushed * (1.0 + far) * inexact
     return error
 
 

@@ -88,6 +88,15 @@ def test_a_clipped_gradient_cannot_err_by_more_than_its_range(
     assert gradient.error[0, 1] <= 5.0 * arithmetic.unit * steepest
 
 
+@pytest.mark.parametrize(("d", "known"), [(1.8e19, True), (1.9e19, False)])
+def test_gaussian_nll_says_nothing_of_a_loss_whose_square_overflows(d: float, known: bool) -> None:
+    """d^2 / v is 4e18 and fits float32; d^2 does not, and is what everybody computes first. The gradient is d / v."""
+    a, options = Rounded(np.array([[d]]), np.zeros((1, 1))), {"var": np.full((1, 1), 1e20), "eps": 1e-6, "full": False}
+    losses, gradient = LOSS_BOUNDS["gaussian_nll"](a, np.zeros((1, 1)), options, Arithmetic.of("float32"))
+    assert np.isfinite(losses.error.item()) == known
+    assert np.isfinite(gradient.error.item())
+
+
 def test_every_distance_is_here() -> None:
     """The losses of the module and no other."""
     module = {name for name, bound in LOSS_BOUNDS.items() if bound.__module__.endswith("distance_bounds")}

@@ -112,6 +112,40 @@ def test_poisson_nll_says_nothing_where_the_rate_overflows(a: float, blind: bool
     assert np.isinf(gradient.error.item()) == blind
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_kl_div_of_logarithms_admits_a_probability_that_underflows(dtype: str) -> None:
+    """exp(y) = 4e-44 may be 0 in float32, and times 1e30 it is no small number: the loss is 0 or 4e-14."""
+    y, a = {"float32": (-100.0, -1e30), "float64": (-744.0, -1e300)}[dtype]
+    losses, gradient = bounded("kl_div=1", [[a]], [[0.0]], [[y]], dtype)
+    assert 0.0 < losses.value.item() <= losses.error.item()
+    assert 0.0 < -gradient.value.item() <= gradient.error.item()
+    assert losses.error.item() < 1e10
+
+
+@pytest.mark.parametrize(("a", "known"), [(88.0, True), (89.0, False)])
+def test_a_logarithm_of_an_overflow_is_a_lossy_form(a: float, known: bool) -> None:
+    """log(1 + exp(89)) is infinite in float32; forms that are accurate in the tail say 89. In float64 it is 710."""
+    for z, dtype in ((a, "float32"), (a * 8.0, "float64")):
+        formula = Formula.parse("soft_margin", LOSSES)
+        outputs, y = Rounded(np.array([[z, z]]), np.zeros((1, 2))), np.array([[-1.0, 1.0]])
+        arithmetic = Arithmetic.of(dtype, forms="textbook")
+        with np.errstate(all="ignore"):
+            losses, _ = LOSS_BOUNDS["soft_margin"](outputs, y, formula.options, arithmetic)
+        assert (losses.error[0, 0] <= arithmetic.unit * arithmetic.largest) == known
+        accurate = bounded("soft_margin", [[z, z]], [[0.0, 0.0]], [[-1.0, 1.0]], dtype)[0]
+        assert np.all(accurate.error < 1e3)
+
+
+def test_a_class_that_counts_for_nothing_has_no_error_beside_an_overflow() -> None:
+    """0 times the overflow of its exponential is 0, not NaN."""
+    weight = np.array([0.0, 1.0])
+    outputs, y = Rounded(np.array([[800.0, 1.0]]), np.zeros((1, 2))), np.ones((1, 2))
+    arithmetic = Arithmetic.of("float64", forms="textbook")
+    with np.errstate(all="ignore"):
+        losses, _ = LOSS_BOUNDS["multilabel_soft_margin"](outputs, y, {"weight": weight}, arithmetic)
+    assert np.isfinite(losses.error).all()
+
+
 def test_poisson_nll_of_a_rate_says_nothing_where_it_may_be_zero() -> None:
     """1 - y/(a + eps) at a + eps within twice its error of 0."""
     assert np.isinf(bounded("poisson_nll=0", [[1e-9]], [[1e-8]], [[1.0]])[1].error.item())

@@ -361,6 +361,22 @@ def test_deep_networks_of_tiny_numbers_underflow_in_float64(activation: str) -> 
         assert bound(case).weights[0].all()
 
 
+@pytest.mark.parametrize(("activation", "z"), [("silu", -748.0), ("mish", -748.0)])
+def test_a_tail_that_is_0_in_float64_is_not_without_rounding(activation: str, z: float) -> None:
+    """z s(z) = -1e-322 at z = -748, where s(z) is 0 in float64: a program that says 0 has rounded, and is right."""
+    case = case_of(
+        f"1-1,{activation},linear,sum,n1,f64,ones,s0,bias=0",
+        weights=(np.array([[1.0]]),),
+        x=np.array([[z]]),
+        y=np.array([[1.0]]),
+    )
+    truth, allowed = exact.enclose(case).middle, bound(case, against="truth")
+    assert truth.deltas is not None
+    assert allowed.deltas is not None
+    assert 0.0 < abs(float(truth.loss)) <= float(allowed.loss) < 1e-300
+    assert abs(truth.deltas[0].item()) <= allowed.deltas[0].item() < 1e-300
+
+
 def test_a_product_that_underflows_is_on_neither_side_of_a_kink() -> None:
     """z = 1e-400 is positive, and 0 in float64: relu's slope there is 1 or 0."""
     case = case_of(
