@@ -137,6 +137,8 @@ def _diagnosed(subject: Candidate, domain: Domain, tally: Tally, *, truth: Truth
     """Which equations hold, and what is wrong with the others; None where asking further would only take time."""
     if not (tally.compared or tally.wrong_cases) or tally.verdicts[Verdict.TIMEOUT]:
         return None
+    if tally.verdicts.total() == tally.verdicts[Verdict.ERROR]:
+        return None  # an exception everywhere, as of an empty template, says itself what is wrong
     if interrupted and not tally.wrong_cases:
         return None
     return diagnose(subject, tally.failing_specs(), domain=domain, truth=truth)

@@ -1,6 +1,7 @@
 """Training steps as candidates: gradients read off the change of the parameters, and what counts as that change."""
 
 import re
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -296,3 +297,15 @@ def test_a_step_of_the_wrong_shape_is_said():
     (wrong,) = [each for each in checks if each.verdict.fails]
     assert re.fullmatch(r"got shape \(3, 4\), wanted \(4, 3\): it looks transposed", wrong.note)
     assert (wrong.quantity, wrong.layer) == ("weight", 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"learning_rate": 0.1}], ids=["large", "built in"])
+def test_nothing_is_diagnosed_in_a_right_step(options: dict[str, float]):
+    """The equations are not asked of numbers that were read off: these have not all their digits."""
+    domain = Domain(activations="tanh", losses="mse", depth=(1, 3))
+    report = check(
+        candidate(domain, kind="step", **options)(types.FunctionType(returning.__code__, globals())), cases=6
+    )
+    assert report.verdict == "agrees"
+    assert report.findings.diagnoses == ()
+    assert "broken" not in report.findings.equations.values()
