@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from backproof.cases import Array, Case
-from backproof.diagnosis.faults.fault import Fault
+from backproof.diagnosis.faults import FAULTS, Fault
 from backproof.diagnosis.faults.planting import Placed, Plant, compose
 from backproof.lessons.lesson import Contrast, Example
 from backproof.lessons.networks import before, sampled, written
@@ -21,6 +21,11 @@ PRECISE: Final = 9
 """Significant digits with which a small difference is shown."""
 _LONGEST: Final = 28
 """An array that takes more characters than this is shown by one of its entries."""
+
+
+# Words in a fault's record that speak of classes, and the losses that do.
+_OF_CLASSES: Final = ("class", "argmax", "label", "one_hot")
+_CLASSIFYING: Final = ("cross_entropy", "categorical_cross_entropy", "nll", "bce", "bce_with_logits")
 
 
 class UnseenFaultError(LookupError):
@@ -42,10 +47,14 @@ class Row:
 
     def differs(self, digits: int) -> bool:
         """Whether the two are printed differently."""
-        if not self.fits:
-            return True
-        same = np.array_equal(self.right, self.wrong, equal_nan=True)
-        return not same and spelled(self.right, digits) != spelled(self.wrong, digits)
+        return not _alike(self.right, self.wrong, digits)
+
+
+def _alike(one: Array, other: Array, digits: int) -> bool:
+    """Whether two arrays are printed alike."""
+    if one.shape != other.shape:
+        return False
+    return one.tobytes() == other.tobytes() or spelled(one, digits) == spelled(other, digits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +77,13 @@ class Trial:
         """Whether all shapes are right, so that only numbers tell."""
         return not self.raised and all(row.fits for row in self.rows)
 
+    def looks_like(self, other: "Trial") -> bool:
+        """Whether both mistakes are printed alike."""
+        if (self.raised, len(self.rows)) != (other.raised, len(other.rows)):
+            return False
+        pairs = zip(self.rows, other.rows, strict=True)
+        return all(_alike(one.wrong, two.wrong, self.digits) for one, two in pairs)
+
 
 def contrasted(fault: Fault) -> Example:
     """What the fault computes beside what is right, on the network that `shown` finds.  Raises UnseenFaultError."""
@@ -77,27 +93,34 @@ def contrasted(fault: Fault) -> Example:
 @lru_cache(maxsize=8)
 def shown(fault: Fault) -> Trial:
     """The first trial on the networks that are written down, or else on sampled ones.  Raises UnseenFaultError."""
-    return first_trial(fault, written, sampled)
+    siblings = [other for other in FAULTS if (other.equation, other.step) == (fault.equation, fault.step)]
+    return first_trial(fault, written, sampled, siblings=[other for other in siblings if other != fault])
 
 
-def first_trial(fault: Fault, *stages: Callable[[], Sequence[Case]]) -> Trial:
+def first_trial(fault: Fault, *stages: Callable[[], Sequence[Case]], siblings: Sequence[Fault] = ()) -> Trial:
     """The fault on the first network on which it gives wrong numbers in arrays of the right shapes.
 
-    Networks with the functions that the fault's record speaks of come first; a further stage is entered only where none
-    before it shows the fault, and so are further digits. If shapes are wrong wherever it shows, or it raises, that
-    counts. Raises UnseenFaultError where it shows on none.
+    Networks with the functions that the fault's record speaks of come first; one on which no sibling gives the same
+    numbers is taken before one on which some does, as twice N is not told from twice where N = 1. A further stage is
+    entered only where none before it shows the fault, and so are further digits. If shapes are wrong wherever it shows,
+    or it raises, that counts. Raises UnseenFaultError where it shows on none.
     """
     for cases in stages:
         ordered = _ordered(fault, cases())
         for digits in (DIGITS, PRECISE) if fault.dtype is None else (PRECISE,):
+            shared: Trial | None = None
             misfit: Trial | None = None
             for case in ordered:
                 trial = _tried(fault, case, digits)
                 if trial.shows and trial.fits:
-                    return trial
-                misfit = misfit or (trial if trial.shows else None)
-            if misfit is not None:
-                return misfit
+                    if not any(_tried(other, case, digits).looks_like(trial) for other in siblings):
+                        return trial
+                    shared = shared or trial
+                elif trial.shows:
+                    misfit = misfit or trial
+            found = shared or misfit
+            if found is not None:
+                return found
     raise UnseenFaultError(f"{fault.name}: it shows on none of {sum(len(cases()) for cases in stages)} small networks")
 
 
@@ -105,12 +128,16 @@ def _ordered(fault: Fault, cases: Sequence[Case]) -> list[Case]:
     """Networks with a penalty for faults of penalties alone; what the fault's record speaks of comes first."""
     words = f"{fault.name} {fault.used} {fault.wanted} {fault.hint}".replace("-", "_")
     charged = [case for case in cases if (case.spec.penalty is not None) == fault.step.startswith("penalty")]
-    return sorted(charged or cases, key=lambda case: not _spoken_of(case, words))
+    return sorted(charged or cases, key=lambda case: _rank(fault, case, words))
 
 
-def _spoken_of(case: Case, words: str) -> bool:
-    functions = {formula.name for formula in case.spec.activations} | {case.spec.loss.name}
-    return any(name in words for name in functions - {"identity", "linear", "half_squared_error", "l1", "threshold"})
+def _rank(fault: Fault, case: Case, words: str) -> tuple[bool, bool, bool]:
+    spec = case.spec
+    named = {formula.name for formula in spec.activations} | {spec.loss.name}
+    spoken_of = any(name in words for name in named - {"identity", "linear", "half_squared_error", "l1", "threshold"})
+    classes = any(word in words for word in _OF_CLASSES)
+    linear = "activation" in fault.step and all(formula.name == "identity" for formula in spec.activations)
+    return not spoken_of, classes and spec.loss.name not in _CLASSIFYING, linear
 
 
 @lru_cache(maxsize=1024)
@@ -118,6 +145,7 @@ def _right(case: Case, *, stepped: bool, forward: bool) -> tuple[tuple[str, Arra
     return tuple(_quantities(Solved(case), stepped=stepped, forward=forward))
 
 
+@lru_cache(maxsize=4096)
 def _tried(fault: Fault, case: Case, digits: int) -> Trial:
     """The fault on that case; for what is kept from call to call after another call, if the first shows nothing."""
     trial = _compared(fault, case, _planted(fault), digits)

@@ -35,6 +35,8 @@ def _single() -> Iterator[Case]:
     ):
         yield stated(weights=[[[weight]]], biases=[[bias]], x=[[2]], y=[[target]], activations=activation)
     yield stated(weights=[[[2]]], biases=[[1]], x=[[1.5]], y=[[3]])
+    for loss, target in (("huber=0.5", 5), ("smooth_l1=0.5", 5), ("hinge_embedding=2", -1), ("soft_margin", -1)):
+        yield stated(weights=[[[3]]], biases=[[-5]], x=[[2]], y=[[target]], loss=loss)
     for loss, reduction in (
         ("half_squared_error", "sum"),
         ("half_squared_error", "batchmean"),
@@ -57,6 +59,8 @@ def _single() -> Iterator[Case]:
             loss=loss,
             reduction=reduction,
         )
+    # N = 5 and O = 3: none of 2, N, O, N O and their products is another one.
+    yield stated(weights=[[[1], [2], [0]]], biases=[[0, 0, 1]], x=[[1], [2], [3], [4], [5]], y=[[1, 1, 0]] * 5)
     yield stated(
         weights=[[[1], [1]]],
         biases=[[0, 0]],
@@ -153,6 +157,7 @@ def _extreme() -> Iterator[Case]:
         ([[1000], [0]], "identity", "cross_entropy", [1]),
         ([[1000], [0]], "log_softmax", "nll", [1]),
         ([[1000]], "elu", "linear", [[1]]),
+        ([[1000]], "tanh", "linear", [[1]]),
         ([[-1000]], "sigmoid", "linear", [[1]]),
         ([[-1000]], "identity", "bce_with_logits", [[1]]),
         ([[1000]], "identity", "bce_with_logits", [[0]]),

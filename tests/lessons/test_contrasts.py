@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backproof.diagnosis.faults import FAULTS, Fault
+from backproof.diagnosis.faults import BY_NAME, FAULTS, Fault
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.lessons.contrasts import RATE, UnseenFaultError, contrasted, first_trial, shown
 from backproof.lessons.fault_lessons import lesson
@@ -156,6 +156,30 @@ def test_networks_are_small():
     """Those that are written down have whole numbers, or halves and quarters."""
     for case in written():
         assert sum(case.spec.widths) <= 8
-        assert case.spec.batch_size <= 3
+        assert case.spec.batch_size <= 5
         for array in (*case.weights, *[bias for bias in case.biases if bias is not None], case.x):
             assert np.array_equal(4 * array, np.round(4 * array))
+
+
+class TimesOutputs(Backprop):
+    """Twice the right bias gradient only where there are two neurons."""
+
+    def bias_gradient(self, delta, layer):
+        return delta.shape[1] * super().bias_gradient(delta, layer)
+
+
+def test_a_network_that_tells_a_fault_from_its_siblings_comes_first():
+    """Where none does, the first that shows it."""
+    doubled, wide = made(Doubled, "bias_gradient"), made(TimesOutputs, "bias_gradient", name="wide")
+    stage = [network(2), network(), network(3)]
+    assert first_trial(doubled, lambda: stage).case is stage[0]
+    assert first_trial(doubled, lambda: stage, siblings=[wide]).case is stage[1]
+    assert first_trial(wide, lambda: stage, siblings=[doubled]).case is stage[2]
+    assert first_trial(wide, lambda: stage[:2], siblings=[doubled]).case is stage[0]
+
+
+@pytest.mark.parametrize("name", ["gradient_doubled_times_batch", "loss_over_entries", "first_layer_not_stepped"])
+def test_a_fault_is_not_shown_where_it_looks_like_another(name):
+    """2 N is not shown where N = 1, nor the first layer where there is one alone."""
+    spec = shown(BY_NAME[name]).case.spec
+    assert spec.batch_size > 1 or spec.depth > 1
