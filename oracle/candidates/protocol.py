@@ -68,7 +68,7 @@ DESCRIPTION: Final = ("domain", "samples", "weights", "bias", "targets")
 
 # Strings come first, so that what stands in one is left alone; then C's way to print what is no number.
 _SPELLINGS: Final = re.compile(
-    r'"(?:[^"\\]|\\.)*"|(?P<sign>[-+]?)(?:(?P<nan>nan)(?:\([\w]*\))?|inf(?:inity)?)\b', re.IGNORECASE
+    r'"(?:[^"\\]|\\.)*"|(?<!\w)(?P<sign>[-+]?)(?:(?P<nan>nan)\b(?:\(\w*\))?|inf(?:inity)?\b)', re.IGNORECASE
 )
 
 

@@ -35,8 +35,8 @@ _NOTES: Final = (
 )
 _NUMBERS: Final = (
     "Arrays are nested lists, row by row. Numbers come with all the digits that they need to read back to the same "
-    "bits; printf keeps as many with %.17g (%.9g for float32), and loses some with %f. NaN, Infinity and -Infinity are read, "
-    "and so are nan, -nan, inf and -inf as printf writes them. An answer may have its keys in any order. After "
+    "bits; printf keeps as many with %.17g (%.9g for float32), and loses some with %f. NaN, Infinity and -Infinity are "
+    "read, and so are nan, -nan, inf and -inf as printf writes them. An answer may have its keys in any order. After "
     '"weights" a request has no strings but keys: find a key, then read numbers, stepping over brackets and commas.'
 )
 

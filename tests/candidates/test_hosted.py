@@ -1,17 +1,21 @@
 """Python candidates in a process of their own: whatever they do to it is one verdict, and the run goes on."""
 
+import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from backproof.candidates import correspondence, hosted
 from backproof.candidates.contract import CandidateError, load
 from backproof.candidates.layout import Declaration, Layout
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.cli import app
+from backproof.route import check
 
 CASES = [build_case(NetworkSpec.parse(f"3-4-2,sigmoid,mse,sum,n{n},f64,normal,s7")) for n in (2, 3, 4, 5)]
 HOSTILE = """
@@ -179,3 +183,30 @@ def test_hosted_function_is_not_here():
     """Whoever calls it by mistake is told."""
     with pytest.raises(NotImplementedError, match="called by its host"):
         hosted._elsewhere()
+
+
+def test_a_file_that_ends_its_process_on_every_tenth_case_loses_nothing_else(hostile):
+    """The run finishes, with the verdict of each case: here batches of 10, 20 and 30 are what it cannot bear."""
+    Path("tenth.py").write_text(
+        "import os\nfrom backproof import Domain, candidate\n"
+        "@candidate(Domain(losses='mse'))\n"
+        "def loss_and_gradients(network, x, y):\n"
+        "    if len(x) % 10 == 0: os._exit(1)\n"
+        "    return 0.0, network.weights, network.biases\n"
+    )
+    checks = check("tenth.py", cases=30).checks
+    crashed = checks.quantity == "call"
+    assert checks.case.nunique() == 30
+    assert 1 <= crashed.sum() <= 10
+    assert set(checks[crashed].verdict) == {"error"}
+    assert set(checks[crashed].batch_size) <= {10, 20, 30}
+    assert not set(checks[~crashed].batch_size) & {10, 20, 30}
+
+
+def test_json_is_alone_on_stdout_whatever_a_file_prints(hostile, capfd: pytest.CaptureFixture[str]):
+    """Python's own output, and C's."""
+    hostile("").host.close()
+    case = "3-4-2,sigmoid,mse,sum,n2,f64,normal,s7"
+    result = CliRunner().invoke(app, ["check", "net.py", "--case", case, "--json", "--timeout", "5"])
+    assert json.loads(result.stdout)["verdict"] in ("disagrees", "cannot_run")
+    assert capfd.readouterr().out == ""
