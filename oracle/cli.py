@@ -12,6 +12,7 @@ import typer
 
 from backproof.commands.check import check
 from backproof.commands.explain import explain
+from backproof.commands.faults import faults
 from backproof.commands.init import init
 from backproof.commands.power import power
 from backproof.commands.protocol import protocol
@@ -57,3 +58,4 @@ app.command()(explain)
 app.command()(init)
 app.command()(power)
 app.command()(protocol)
+app.command()(faults)

@@ -131,6 +131,20 @@ EQUATION: Final = (
     Column("wanted", "text", "the formula that was wanted"),
 )
 
+FAULT: Final = (
+    Column("faults", "text", "what was planted in the handwritten network, joined by + where it was more than one"),
+    Column("equation", "text", "the equation that each breaks"),
+    Column("tried", "whole", "networks drawn to find those on which it shows"),
+    Column("differ", "whole", "networks on which the numbers differ from the right ones"),
+    Column("found", "whole", "how many of these the check fails"),
+    Column("undecided", "whole", "how many it leaves open, because rounding may explain as much"),
+    Column("missed", "whole", "how many it calls right"),
+    Column("result", "text", "rightly, among equals, wrongly, unexplained; equivalent where nothing ever differs"),
+    Column("named", "text", "the name that the diagnosis gave"),
+    Column("also_fits", "text", "what gives the same numbers on every network tried"),
+    Column("broken", "text", "the equations that the diagnosis holds to be broken"),
+)
+
 TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
     {
         "checks": TableEntry("one quantity of one case", NETWORK + CHECK),
@@ -138,6 +152,7 @@ TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
         "strata": TableEntry("one stratum: a cell in which coverage and accuracy are counted", STRATUM),
         "accuracy": TableEntry("one kind of quantity in one dtype, measured by exact arithmetic (--certify)", ACCURACY),
         "equations": TableEntry("one equation, or one mistake in it, as the diagnosis found it", EQUATION),
+        "faults": TableEntry("one planted fault, or a pair (backproof faults)", FAULT),
         "scaling": TableEntry("two answers to the same arrays under two reductions or batches", SCALING),
     }
 )

@@ -141,7 +141,7 @@ class Domain:
 
         Somebody's network was written for Python's floats, and is asked for float32 only where it says that it has it.
         """
-        return self if self._names_dtypes else replace(self, dtypes="float64")
+        return self if self._names_dtypes else replace(self, dtypes=("float64",))
 
     @cached_property
     def plan(self) -> Plan:

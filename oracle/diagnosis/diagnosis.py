@@ -36,6 +36,9 @@ SINGLE_SAMPLES: Final = 10
 DEEPEST: Final = 6
 """Of how many layers at most: deeper ones say the same."""
 
+FAMILIAR: Final = ("identity", "sigmoid", "tanh", "relu", "softmax", "mse", "half_squared_error", "cross_entropy")
+"""What a network to follow by hand is best made of."""
+
 EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
 """What the answer speaks of, in this order."""
 
@@ -176,16 +179,20 @@ def diagnose(
 
 
 def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[tuple[Case, Offered]]:
-    """One-sample cases with legible answers, several of them deep."""
-    found: list[tuple[Case, Offered]] = []
-    for exhibit in exhibits:
-        if len(found) == SINGLE_SAMPLES or exhibit.case.spec.depth > DEEPEST:
-            continue
-        one = inquiry.single(exhibit, 0)
-        # Residuals ask for numbers to within a few roundings of those used: more than a step's parameters show.
-        if one is not None and one.legible and not one.answer.read_off:
-            found.append((one.case, one.answer))
-    return found
+    """One-sample cases with legible answers, several of them deep; of numbers of ordinary size where there are any."""
+    ordinary = [exhibit for exhibit in exhibits if exhibit.case.spec.values == "normal"]
+    for chosen in (ordinary, exhibits):
+        found: list[tuple[Case, Offered]] = []
+        for exhibit in chosen:
+            if len(found) == SINGLE_SAMPLES or exhibit.case.spec.depth > DEEPEST:
+                continue
+            one = inquiry.single(exhibit, 0)
+            # Residuals ask for numbers to within a few roundings of those used: more than a step's parameters show.
+            if one is not None and one.legible and not one.answer.read_off:
+                found.append((one.case, one.answer))
+        if found:
+            return found
+    return []
 
 
 def _state(found: Sequence[Hypothesis]) -> Diagnosis:
@@ -206,7 +213,7 @@ def _of(hypothesis: Hypothesis, number: int, also_fits: tuple[str, ...], conditi
     plant = hypothesis.plants[number]
     fault = plant.fault
     return Diagnosis(
-        equation=fault.equation,
+        equation=_equation(fault, plant.position),
         position=_place(fault, plant.position),
         fault=fault.name,
         also_fits=also_fits,
@@ -216,6 +223,11 @@ def _of(hypothesis: Hypothesis, number: int, also_fits: tuple[str, ...], conditi
         hint=fault.hint,
         condition=condition or _condition(plant),
     )
+
+
+def _equation(fault: Fault, position: str) -> str:
+    """The equation a plant breaks: a slope that is wrong in hidden layers alone is BP2's, wherever else it is BP1's."""
+    return "BP2" if fault.equation == "BP1" and position in ("hidden", "first") else fault.equation
 
 
 def _place(fault: Fault, position: str) -> str:
@@ -259,8 +271,10 @@ def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added
         low = next(fault for fault in FAULTS if fault.dtype == "float32")
         return (_of(Hypothesis((Plant(low),)), 0, ()),)
     found = []
+    equal = [" and ".join(sorted(charge.equations)) for charge in read.least[1:]]
+    why = f"{' or '.join(equal)} being wrong would explain these numbers just as well" if equal else ""
     for equation, position in _charged(read, added, exhibits):
-        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation]))
+        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=why))
     return tuple(found)
 
 
@@ -301,17 +315,22 @@ def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity)
         found["batch"] = "broken" if added.broken and not added.uniform else "holds"
     if added.tested and (found["BP1"] == "holds" or not read.least):
         found["scale"] = "broken" if added.uniform and not read.least else "holds"
-    for charge in read.least[:1]:
-        found.update({_scale_or(charge, equation): "broken" for equation in read.broken})
+    named = bool(diagnoses) and all(diagnosis.fault is not None for diagnosis in diagnoses)
+    if not named:
+        # A name that reproduces every number says more than a charge, which several names may share.
+        for charge in read.least[:1]:
+            found.update({_scale_or(charge, equation): "broken" for equation in read.broken})
     for diagnosis in diagnoses:
         if diagnosis.equation in found:
             found[diagnosis.equation] = "broken"
+        if diagnosis.equation == "BP1" and diagnosis.position != "output":
+            found["BP2"] = "broken"
     return {equation: found[equation] for equation in EQUATIONS}
 
 
 def _shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit | None:
     """The smallest network that shows it: by the named fault and no other, else by that fault, else any that fails."""
-    kind = wrong[0].case.spec
+    kind = min((exhibit.case.spec for exhibit in wrong), key=_unfamiliar)
     best = named.best
     if best is not None:
         fitting = {hypothesis.names for hypothesis in named.hypotheses}
@@ -321,3 +340,9 @@ def _shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit 
             if found is not None:
                 return found
     return smallest(inquiry, kind, None) or min(wrong, key=lambda each: (each.case.spec.depth, each.case.x.size))
+
+
+def _unfamiliar(spec: NetworkSpec) -> tuple[int, bool]:
+    """How many of its activations and losses are none of those that one learns first."""
+    strange = sum(formula.name not in FAMILIAR for formula in (*spec.activations, spec.loss))
+    return strange, spec.reduction not in ("sum", "mean")

@@ -186,7 +186,7 @@ def _findings(case: Case, given: Offered, broken: frozenset[str], arithmetic: Ar
             if not found.holds:
                 off.add(number - 1)
     loss_test = None
-    if given.loss is not None:
+    if given.loss is not None and np.shape(given.loss) == loss.value.shape:
         loss_test = _test("loss", None, np.asarray(given.loss, np.float64), loss, 0.0)
     s: Rounded | None = gradient
     for number in range(depth, 0, -1):
@@ -207,7 +207,7 @@ def _findings(case: Case, given: Offered, broken: frozenset[str], arithmetic: Ar
             yield _test("BP3", number, layer.bias_gradient.value, delta, layer.bias_gradient.error)
         yield from _outer_product(layer, delta, number)
         s = upstream(delta, layer.parameters, arithmetic)
-    if given.inputs is not None and s is not None:
+    if given.inputs is not None and s is not None and np.shape(given.inputs) == s.value.shape:
         yield _test("BP2", 0, np.asarray(given.inputs, np.float64), s, 0.0)
 
 

@@ -110,12 +110,25 @@ def same(own: Array, other: Array, size: float) -> bool:
     """Whether two arrays have one shape, one pattern of infinities and NaNs, and agree to half of their digits."""
     if own.shape != other.shape:
         return False
-    unit = np.finfo(own.dtype).eps if own.dtype.kind == "f" else np.finfo(np.float64).eps
-    limit = float(np.sqrt(unit / 2.0)) * max(size, float(np.abs(other).max(initial=0.0)))
-    if np.isfinite(limit) and float(np.abs(own - other).max(initial=0.0)) <= limit:
-        return True
-    finite = np.isfinite(own)
-    if finite.all() or not np.array_equal(own[~finite], other[~finite], equal_nan=True):
-        return False
-    limit = float(np.sqrt(unit / 2.0)) * float(np.abs(own[finite]).max(initial=size))
-    return bool((np.abs(own[finite] - other[finite]) <= limit).all())
+    share = _HALF_OF_THE_DIGITS[own.dtype.type]
+    with np.errstate(all="ignore"):
+        limit = share * max(size, float(np.abs(other).max(initial=0.0)))
+        if np.isfinite(limit) and float(np.abs(own - other).max(initial=0.0)) <= limit:
+            return True
+        finite = np.isfinite(own)
+        if finite.all() or not np.array_equal(own[~finite], other[~finite], equal_nan=True):
+            return False
+        limit = share * float(np.abs(own[finite]).max(initial=size))
+        return bool((np.abs(own[finite] - other[finite]) <= limit).all())
+
+
+class _Shares(dict[type, float]):
+    """Type of a number -> sqrt(u) of it; that of float64 for whole numbers."""
+
+    def __missing__(self, kind: type) -> float:
+        real = kind if issubclass(kind, np.floating) else np.float64
+        self[kind] = float(np.sqrt(np.finfo(real).eps / 2.0))
+        return self[kind]
+
+
+_HALF_OF_THE_DIGITS: Final = _Shares()

@@ -9,7 +9,7 @@ networks, drawn until one is found on which two hypotheses differ; what never di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -23,8 +23,10 @@ from backproof.diagnosis.evidence import Exhibit, Inquiry, restated
 from backproof.diagnosis.faults.planting import CONDITIONS, Plant
 from backproof.diagnosis.hypotheses import RIGHT, Arrays, Hypothesis, arrays, same, singles, sizes, together
 
-PARTNERS: Final = 24
+PARTNERS: Final = 12
 """How many single faults that explain a part are combined with every other."""
+OVERLAPPING: Final = ("BP0", "loss", "BP1", "scale")
+"""Equations on the way to the output's delta, which everything else rests on."""
 SEARCHED: Final = 80
 """How many further networks are searched for one on which two hypotheses differ."""
 RIVALS: Final = 24
@@ -105,10 +107,8 @@ def _telling(read: _Read) -> tuple[bool, bool, bool, int]:
 
 
 def _fitting(hypotheses: Iterable[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothesis]:
-    left = list(hypotheses)
-    for read in wrong:
-        left = [hypothesis for hypothesis in left if read.fits(hypothesis)]
-    return left
+    """The hypotheses that fit every exhibit; nearly all of them fall at the first."""
+    return [hypothesis for hypothesis in hypotheses if all(read.fits(hypothesis) for read in wrong)]
 
 
 def _conditioned(fitting: Iterable[Hypothesis], wrong: Sequence[_Read], clean: Sequence[_Read]) -> list[Hypothesis]:
@@ -127,19 +127,33 @@ def _conditioned(fitting: Iterable[Hypothesis], wrong: Sequence[_Read], clean: S
 
 
 def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothesis]:
-    """Two faults together: one of them explains a part by itself, so that only such ones are tried with all others."""
+    """Two faults together, one of which explains a part by itself: first everywhere, then each in one place only."""
     lead = wrong[0]
-    explained = [(lead.explained(hypothesis), -number) for number, hypothesis in enumerate(alone)]
-    parts = [alone[-number] for count, number in sorted(explained, reverse=True)[:PARTNERS] if count]
-    tried: dict[frozenset[Plant], Hypothesis] = {}
+    counted = [(lead.explained(hypothesis), -number) for number, hypothesis in enumerate(alone)]
+    best = [alone[-number] for count, number in sorted(counted, reverse=True)[:PARTNERS] if count]
+    everywhere = [hypothesis for hypothesis in alone if hypothesis.plants[0].position == "all"]
+    found = _fitting(_joined(best, everywhere), wrong)
+    if not found:
+        limited = [hypothesis for hypothesis in alone if hypothesis.plants[0].position != "all"]
+        found = _fitting(_joined(best, limited), wrong)
+    if not found:
+        # Two mistakes on the way of every delta leave no array that one of them explains.
+        chain = [hypothesis for hypothesis in everywhere if hypothesis.plants[0].fault.equation in OVERLAPPING]
+        found = _fitting(_joined(chain, chain), wrong)
+    return found
+
+
+def _joined(parts: Sequence[Hypothesis], others: Sequence[Hypothesis]) -> Iterator[Hypothesis]:
+    tried: set[frozenset[Plant]] = set()
     for part in parts:
-        for other in alone:
+        for other in others:
             plants = frozenset((*part.plants, *other.plants))
-            if part.plants[0].fault is not other.plants[0].fault and plants not in tried:
-                both = together(part, other)
-                if both is not None:
-                    tried[plants] = both
-    return _fitting(tried.values(), wrong)
+            if part.plants[0].fault is other.plants[0].fault or plants in tried:
+                continue
+            tried.add(plants)
+            both = together(part, other)
+            if both is not None:
+                yield both
 
 
 def _told_apart(inquiry: Inquiry, rivals: list[Hypothesis], wrong: Sequence[Exhibit]) -> list[Hypothesis]:

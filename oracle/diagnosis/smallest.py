@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
@@ -84,7 +84,7 @@ def reproduces(hypothesis: Hypothesis, exhibit: Exhibit) -> bool:
 def _around(domain: Domain, spec: NetworkSpec) -> list[Domain]:
     """Domains to shrink in: the failing kind of network only, with numbers for doing sums by hand, then with any."""
     low = domain.width[0]
-    kind = {
+    kind: dict[str, Any] = {
         "activations": tuple(dict.fromkeys(spec.activations[:-1])) or domain.activations,
         "output_activations": (spec.activations[-1],),
         "losses": (spec.loss,),

@@ -26,7 +26,7 @@ CALLS: Final = 3
 
 
 class Differences:
-    """A candidate whose answer is what one call adds to the call before it, for the same arguments."""
+    """A candidate whose answer is what one call adds to the call before it, in everything that changes between them."""
 
     def __init__(self, candidate: Candidate) -> None:
         self.candidate = candidate
@@ -38,26 +38,29 @@ class Differences:
         return self.candidate.domain
 
     def answer(self, case: Case) -> Answer:
-        """The second of two answers less the first; without a loss, which need not have the same state."""
+        """The second of two answers to the same question; less the first, where the two are not the same."""
         first, second = ask(self.candidate, case), ask(self.candidate, case)
         if first.failure is not None or second.failure is not None:
             return second
         return replace(
             second,
-            loss=None,
-            weights=_less(second.weights, first.weights),
-            biases=_less(second.biases, first.biases),
-            inputs=None,
-            deltas=None,
+            loss=_added(second.loss, first.loss),
+            weights=_all_added(second.weights, first.weights),
+            biases=_all_added(second.biases, first.biases),
+            inputs=_added(second.inputs, first.inputs),
+            deltas=None if first.deltas is None or second.deltas is None else _all_added(second.deltas, first.deltas),
         )
 
 
-def _less(second: Sequence[Array | None], first: Sequence[Array | None]) -> tuple[Array | None, ...]:
+def _all_added(second: Sequence[Array | None], first: Sequence[Array | None]) -> tuple[Array | None, ...]:
+    return tuple(_added(after, before) for after, before in zip(second, first, strict=True))
+
+
+def _added(after: Array | None, before: Array | None) -> Array | None:
+    if after is None or before is None or after.shape != before.shape:
+        return after
     with np.errstate(all="ignore"):
-        return tuple(
-            None if a is None or b is None else a if a.shape != b.shape else a - b
-            for a, b in zip(second, first, strict=True)
-        )
+        return after if np.array_equal(after, before, equal_nan=True) else np.asarray(after - before)
 
 
 def answers(candidate: Candidate, case: Case) -> list[Arrays]:

@@ -1,0 +1,206 @@
+"""The check is checked: every fault planted in the handwritten network, found or not, and named rightly or not.
+
+Two matrices come of it. Found: on how many random networks a fault changes the numbers, and on how many of these the
+check says so. Named: which name each planted fault got, alone or among those that give the same numbers everywhere; a
+fault that changes nothing on any network tried is equivalent to a right one, and said to be.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Literal
+
+import numpy as np
+
+from backproof.cases.case import Case, build_case
+from backproof.cases.domain import Domain
+from backproof.cases.sampling import iterate_specs
+from backproof.cases.spec import NetworkSpec
+from backproof.diagnosis.diagnosis import Findings, diagnose
+from backproof.diagnosis.evidence import Inquiry
+from backproof.diagnosis.faults import FAULTS, Fault
+from backproof.diagnosis.faults.planting import Plant, Planted
+from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, arrays, same, sizes, together
+from backproof.verdicts import Verdict
+
+Result = Literal["rightly", "among equals", "wrongly", "unexplained", "equivalent"]
+
+MET: Final = 12
+"""On how many networks on which a fault changes the numbers it is examined."""
+TRIED: Final = 600
+"""How many networks are searched for them."""
+
+
+def arena() -> Domain:
+    """Where faults are planted: every activation, loss, reduction and penalty, in small networks of float64."""
+    return Domain(
+        depth=(1, 4),
+        width=(1, 6),
+        batch_size=(1, 8),
+        dtypes="float64",
+        penalties="mixed",
+        values=("normal", "saturated", "integers"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What became of some faults planted together.
+
+    differ: networks among `tried` on which they change numbers by more than half of the digits; found: how many of
+    these the check fails; undecided: how many of the others rounding leaves open, so that nothing is claimed; the rest
+    is missed. named: the slugs of the diagnosis, also_fits what it listed beside them. equations: what it
+    holds to be broken.
+    """
+
+    faults: tuple[str, ...]
+    equation: str
+    tried: int
+    differ: int
+    found: int
+    undecided: int = 0
+    named: tuple[str, ...] = ()
+    also_fits: tuple[str, ...] = ()
+    equations: tuple[str, ...] = ()
+
+    @property
+    def missed(self) -> int:
+        """Networks on which the check says that wrong numbers agree: a defect of the check."""
+        return self.differ - self.found - self.undecided
+
+    @property
+    def result(self) -> Result:
+        """Named rightly alone, rightly among equals, wrongly, not at all; or there was nothing to see."""
+        if not self.differ:
+            return "equivalent"
+        if not self.named:
+            return "unexplained"
+        wanted = set(self.faults)
+        if wanted == set(self.named):
+            return "rightly"
+        return "among equals" if wanted <= {*self.named, *self.also_fits} else "wrongly"
+
+    def row(self) -> tuple[object, ...]:
+        """The trial as a row of the table `faults`."""
+        return (
+            " + ".join(self.faults),
+            self.equation,
+            self.tried,
+            self.differ,
+            self.found,
+            self.undecided,
+            self.missed,
+            self.result,
+            " + ".join(self.named) or None,
+            ", ".join(self.also_fits) or None,
+            ", ".join(self.equations) or None,
+        )
+
+
+def alone(fault: Fault, *, domain: Domain | None = None, seed: int = 0) -> Trial:
+    """One fault, planted on random networks until it has shown on MET of them."""
+    return _trial(Hypothesis((Plant(fault),)), arena() if domain is None else domain, seed)
+
+
+def in_pairs(count: int, *, seed: int = 0, domain: Domain | None = None) -> Iterator[Trial]:
+    """`count` pairs of faults of different equations, planted together; pairs that cannot be are drawn again."""
+    drawn = random.Random(seed)  # noqa: S311  the same pairs for the same seed, and no secret
+    usable = [fault for fault in FAULTS if not (fault.only_steps or fault.dtype or fault.equation == "state")]
+    made = 0
+    while made < count:
+        first, second = drawn.sample(usable, 2)
+        if first.equation == second.equation:
+            continue
+        both = together(Hypothesis((Plant(first),)), Hypothesis((Plant(second),)))
+        if both is not None:
+            made += 1
+            yield _trial(both, arena() if domain is None else domain, seed)
+
+
+def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
+    steps = any(plant.fault.only_steps for plant in hypothesis.plants)
+    subject = _Subject(hypothesis, domain, steps=steps)
+    inquiry = Inquiry(subject)
+    differing: list[NetworkSpec] = []
+    found = undecided = tried = 0
+    each_shows = _each_shows(hypothesis)
+    for spec in islice(iterate_specs(domain, seed=seed, shard=0), TRIED):
+        tried += 1
+        case = build_case(spec)
+        if not differs(hypothesis, case) or not each_shows(case):
+            continue
+        differing.append(spec)
+        exhibit = inquiry.exhibit(case)
+        found += exhibit.wrong
+        undecided += not exhibit.wrong and any(check.verdict is Verdict.UNDECIDED for check in exhibit.checks)
+        if len(differing) == MET:
+            break
+    equation = "+".join(plant.fault.equation for plant in hypothesis.plants)
+    if not differing:
+        return Trial(faults=hypothesis.names, equation=equation, tried=tried, differ=0, found=0)
+    differing.sort(key=lambda spec: (spec.depth, sum(spec.widths), spec.batch_size))
+    findings = diagnose(_Subject(hypothesis, domain, steps=steps), differing, domain=domain, shrink=False)
+    named = tuple(diagnosis.fault for diagnosis in findings.diagnoses if diagnosis.fault is not None)
+    return Trial(
+        faults=hypothesis.names,
+        equation=equation,
+        tried=tried,
+        differ=len(differing),
+        found=found,
+        undecided=undecided,
+        named=named if findings.named else (),
+        also_fits=tuple(dict.fromkeys(other for diagnosis in findings.diagnoses for other in diagnosis.also_fits)),
+        equations=_broken(findings),
+    )
+
+
+def _broken(findings: Findings) -> tuple[str, ...]:
+    return tuple(equation for equation, status in findings.equations.items() if status == "broken")
+
+
+class _Subject(Planted):
+    """Planted faults as a candidate, which says whether it is a training step."""
+
+    def __init__(self, hypothesis: Hypothesis, domain: Domain, *, steps: bool) -> None:
+        super().__init__(hypothesis.plants, domain)
+        self.kind = "step" if steps else "gradients"
+
+
+def differs(hypothesis: Hypothesis, case: Case) -> bool:
+    """Whether the hypothesis returns other numbers than a right network, or none."""
+    return _differ(hypothesis, RIGHT, case)
+
+
+def _each_shows(hypothesis: Hypothesis) -> Callable[[Case], bool]:
+    """For faults planted together: whether taking away any one of them changes the numbers."""
+    parts = [Hypothesis(tuple(plant for plant in hypothesis.plants if plant is not left)) for left in hypothesis.plants]
+    if len(parts) < 2:
+        return lambda _: True
+    return lambda case: all(_differ(hypothesis, part, case) for part in parts)
+
+
+def _differ(first: Hypothesis, second: Hypothesis, case: Case) -> bool:
+    one, other = first.answer(case), second.answer(case)
+    if one.failure is not None or other.failure is not None:
+        return one.failure != other.failure
+    own, right = arrays(one), arrays(other)
+    size = sizes(right)
+    with np.errstate(all="ignore"):
+        return own.keys() != right.keys() or not all(same(own[key], right[key], size[key]) for key in own)
+
+
+def by_equation(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    """Trials by the equation that the fault breaks; pairs together, at the end."""
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.equation if len(trial.faults) == 1 else "pairs", []).append(trial)
+    return found
+
+
+def summary(trials: Sequence[Trial]) -> dict[Result, int]:
+    """How many trials ended in which way."""
+    results: tuple[Result, ...] = ("rightly", "among equals", "wrongly", "unexplained", "equivalent")
+    return {result: sum(trial.result == result for trial in trials) for result in results}
