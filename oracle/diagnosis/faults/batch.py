@@ -194,7 +194,7 @@ class LossOfLastSample(Backprop):
     def loss_value(self, a: Array, y: Array, objective: Objective) -> Array:
         if objective.reduction == "none":
             return super().loss_value(a, y, objective)
-        return objective.contributions(a, y)[-1]
+        return np.asarray(objective.contributions(a, y)[-1])
 
 
 @BATCH.fault(

@@ -46,7 +46,7 @@ for _factor in FACTORS:
 )
 class SquareRoot(Backprop):
     def loss_value(self, a: Array, y: Array, objective: Objective) -> Array:
-        return np.sqrt(super().loss_value(a, y, objective))
+        return np.asarray(np.sqrt(super().loss_value(a, y, objective)))
 
 
 @LOSS.fault(

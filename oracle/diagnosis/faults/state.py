@@ -20,13 +20,14 @@ def total(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(None if array is None else array + added for array, added in zip(one, other, strict=True))
 
 
-def alike(one: LossAndGradients | None, other: LossAndGradients) -> bool:
-    """Whether there is an earlier answer, and for a network of the same shape."""
-    if one is None:
-        return False
-    return [weight.shape for weight in one.weights] == [weight.shape for weight in other.weights] and [
-        bias is None for bias in one.biases
-    ] == [bias is None for bias in other.biases]
+def alike(one: LossAndGradients, other: LossAndGradients) -> bool:
+    """Whether two answers are for networks of the same shape."""
+    return shapes(one.weights, one.biases) == shapes(other.weights, other.biases)
+
+
+def shapes(weights: Sequence[Array], biases: Sequence[Array | None]) -> list[tuple[tuple[int, ...], bool]]:
+    """Of every layer, the shape of its weight and whether it has a bias."""
+    return [(weight.shape, bias is None) for weight, bias in zip(weights, biases, strict=True)]
 
 
 @STATE.fault(
@@ -147,10 +148,6 @@ class NetworkOfFirstCall(Backprop):
     def forward(
         self, x: Array, weights: Sequence[Array], biases: Sequence[Array | None], activations: Sequence[Activation]
     ) -> list[Layer]:
-        shapes = [weight.shape for weight in weights], [bias is None for bias in biases]
-        if self.parameters_kept is None or shapes != (
-            [weight.shape for weight in self.parameters_kept[0]],
-            [bias is None for bias in self.parameters_kept[1]],
-        ):
+        if self.parameters_kept is None or shapes(*self.parameters_kept) != shapes(weights, biases):
             self.parameters_kept = weights, biases
         return super().forward(x, *self.parameters_kept, activations)

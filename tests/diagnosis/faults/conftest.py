@@ -23,6 +23,7 @@ TELLING = (
     "2-5-3,softplus-identity,bce_with_logits,mean,n4,f64,normal,s9",
     "3-4-3,elu-identity,huber=0.5,sum,n4,f64,normal,s10",
     "3-4-3,tanh-identity,soft_margin,sum,n5,f64,normal,s11",
+    "3-4-3,tanh-identity,gaussian_nll,none,n4,f64,normal,s19",
     # From here on for what overflows or loses digits.
     "3-40-4,relu-softmax,categorical_cross_entropy,sum,n8,f64,saturated,s12",
     "3-40-4,relu-sigmoid,bce,sum,n8,f64,saturated,s13",
