@@ -14,6 +14,8 @@ WIDTH: Final = 100
 _LABEL: Final = 10
 _INDENT: Final = " " * _LABEL
 _SAME: Final = "same"
+LETTERS: Final = "C cost, z = W a + b, a = phi(z), delta = dC/dz, g = dC/da; N samples, O outputs, I inputs"
+"""What every lesson takes for granted."""
 _NAMED: Final = 5
 """So many faults are named below the lesson that they belong to."""
 
@@ -40,9 +42,10 @@ def page(lesson: Lesson, width: int = WIDTH, *, faults: Sequence[str] = ()) -> I
         yield from _paragraph(label, text, width, "red" if label in ("Wrong", "Mistake") else "")
     yield Text()
     yield from _example(lesson.example(), width)
-    if lesson.see or faults:
-        yield Text()
-        yield from _paragraph("See also", ", ".join(lesson.see), width)
+    yield Text()
+    yield from _paragraph("Letters", LETTERS, width)
+    yield from _paragraph("See also", ", ".join(lesson.see), width)
+    if faults:
         more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
         yield from _paragraph("Faults", ", ".join(faults[:_NAMED]) + more, width)
 

@@ -1,10 +1,13 @@
 """Questions about training and checking: sum or mean, the factor 2, when to step, and how to check by hand."""
 
+from typing import Any
+
 import numpy as np
 
 from backproof.cases import Case
 from backproof.lessons.lesson import Example, Lesson, line, worked, wrong
-from backproof.lessons.solved import Solved, described, given, stated
+from backproof.lessons.solved import Solved, described, given, network_of, stated
+from backproof.scratch import SGD
 
 
 def _sum_or_mean() -> Example:
@@ -201,6 +204,60 @@ def _finite_differences() -> Example:
     )
 
 
+def _momentum() -> Example:
+    case = stated(weights=[[[3]]], biases=[None], x=[[1]], y=[[0]])
+    rate, kept, (w,) = 0.5, 0.5, case.weights[0][0]
+
+    def after(steps: int, momentum: float) -> float:
+        network = network_of(case)
+        optimizer = SGD(network, learning_rate=rate, momentum=momentum)
+        for _ in range(steps):
+            optimizer.step_in_place(network.gradients(case.x, case.y))
+        return float(network.weights[0][0, 0])
+
+    first, second, plain = after(1, kept), after(2, kept), after(2, 0)
+    dw = Solved(stated(weights=[[[first]]], biases=[None], x=[[1]], y=[[0]]))
+    slope = dw.quantity("weight 1")[0, 0]
+    step = "{} - {} * {}"
+    return Example(
+        about="1-1 network: identity, no bias; C = 1/2 (a - y)^2; N = 1; rate 0.5, momentum 0.5",
+        given=given(case),
+        steps=(
+            Solved(case).step("dw", "weight 1", 0, 0, formula="w", note="at the first w"),
+            line("v", w, formula="dw", by=worked("{}", w), note="the first v is dw itself"),
+            line("w", first, formula="w - rate * v", by=worked(step, w, rate, w)),
+            dw.step("dw", "weight 1", 0, 0, formula="w", note="at the new w"),
+            line("v", kept * w + slope, formula="momentum * v + dw", by=worked("{} * {} + {}", kept, w, slope)),
+            line("w", second, formula="w - rate * v", by=worked(step, first, rate, kept * w + slope)),
+            line("w without v", plain, formula="w - rate * dw", by=worked(step, first, rate, slope)),
+            wrong("v", kept * w, formula="momentum * v", by=worked("{} * {}", kept, w), note="dw was left out"),
+        ),
+        closing="After a first step all looks like plain SGD: compare two. And a gradient read off a step with "
+        "momentum, (w - new w) / rate, is v and not dw.",
+    )
+
+
+def _one_hot() -> Example:
+    network: dict[str, Any] = {"weights": [[[0], [0], [0], [0]]], "biases": [[0, 0, 0, 0]], "x": [[1]]}
+    index = Solved(stated(**network, y=[2], loss="cross_entropy"))
+    hot = Solved(
+        stated(**network, y=[[0, 0, 1, 0]], activations="softmax", loss="categorical_cross_entropy"),
+    )
+    shifted = Solved(stated(**network, y=[1], loss="cross_entropy"))
+    a = hot.quantity("a 1")[0]
+    return Example(
+        about="1-4 network: z = 0 for each of four classes; cross entropy; the sample belongs to class 2",
+        given=(("classes", "0, 1, 2, 3"), ("y", "2, or one-hot [0, 0, 1, 0]")),
+        steps=(
+            hot.step("a", "a 1", 0, formula="softmax(z)", by=worked("[{} / 4, {} / 4, {} / 4, {} / 4]", 1, 1, 1, 1)),
+            hot.step("delta", "delta 1", 0, formula="a - one-hot y", by=worked("[{}, {}, {} - 1, {}]", *a)),
+            index.step("delta", "delta 1", 0, formula="from y = 2", note="PyTorch's cross_entropy takes the index"),
+            wrong("delta[0]", a[0] - 2, formula="a[0] - 2", by=worked("{} - 2", a[0]), note="and so on"),
+            shifted.step("delta", "delta 1", 0, formula="from y = 1", note="labels off by one", wrong=True),
+        ),
+    )
+
+
 LESSONS = (
     Lesson(
         name="sum_or_mean",
@@ -235,6 +292,29 @@ LESSONS = (
         mistake="W -= rate * dW inside the loop over samples, where the gradient of the batch was asked for.",
         example=_one_step,
         see=("batch", "step", "update_order"),
+    ),
+    Lesson(
+        name="momentum",
+        group="questions",
+        question="What does momentum do, and is v the gradient?",
+        rule="v <- momentum * v + dw;   w <- w - rate * v   (PyTorch's SGD; the first v is dw)",
+        why="v remembers earlier slopes, so that steps in one direction add up and those to and fro cancel. dw is "
+        "still the slope of C; v is where the step goes.",
+        mistake="v begins as 0 in a mean, 0.9 v + 0.1 dw, which makes the first steps ten times smaller; v is "
+        "forgotten between calls, or kept where plain SGD is meant.",
+        example=_momentum,
+        see=("step", "state"),
+    ),
+    Lesson(
+        name="one_hot",
+        group="questions",
+        question="Class index or one-hot: what is y in a - y?",
+        rule="delta = a - one-hot y: 1 at the sample's class, 0 elsewhere; classes count from 0",
+        why="a has a number for each class, so y must have one too. An index is only short for it: the number 2 is not "
+        "the amount that any output should have.",
+        mistake="The index is subtracted from every output; labels count from 1; argmax a stands where a belongs.",
+        example=_one_hot,
+        see=("cross_entropy", "softmax", "shape"),
     ),
     Lesson(
         name="update_order",

@@ -4,7 +4,7 @@ import pytest
 
 from backproof.lessons.lesson import Contrast, Example, Lesson, line, worked, wrong
 from backproof.lessons.library import LESSONS, find
-from backproof.lessons.page import WIDTH, listing, page
+from backproof.lessons.page import LETTERS, WIDTH, listing, page
 
 LONG = "a word and another, " * 12
 
@@ -45,6 +45,7 @@ def test_a_page():
         "          dz = 2 + 3 = 5   WRONG: added",
         "          closing",
         "",
+        f"Letters   {LETTERS}",
         "See also  BP1",
     ]
 
@@ -68,6 +69,8 @@ def test_a_page_of_a_fault():
         "                  right   wrong",
         "          z       1       same",
         "          delta   -0.5    0.5   <- first wrong",
+        "",
+        f"Letters   {LETTERS}",
     ]
 
 

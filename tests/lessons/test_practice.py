@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from backproof.lessons.library import find
+from backproof.truth.autograd import sgd_steps
 
 
 def test_mazurs_last_number_is_the_mistaken_one():
@@ -28,3 +29,15 @@ def test_one_step_and_two_steps_end_elsewhere():
     """The example's two results."""
     ends = [step.value for step in find("one_step_or_n_steps").example().steps if step.name == "w"]
     assert (ends[0], ends[-1]) == (0, 0.25)
+
+
+def test_momentum_is_pytorchs():
+    """Two steps of torch.optim.SGD, with it and without."""
+    steps = find("momentum").example().steps
+    ends = [step.value for step in steps if step.name == "w"]
+    case = next(step.case for step in steps if step.case is not None)
+    for number, end in enumerate(ends, 1):
+        (weight,), _ = sgd_steps(case, number, lr=0.5, momentum=0.5)
+        assert weight == [[end]]
+    (weight,), _ = sgd_steps(case, 2, lr=0.5)
+    assert weight == [[next(step.value for step in steps if step.name == "w without v")]]
