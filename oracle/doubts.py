@@ -8,6 +8,7 @@ grows; the one on which it grows most is named. A word explains a verdict and ne
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 from math import inf, log
 from types import MappingProxyType
 from typing import Final
@@ -18,7 +19,7 @@ from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective
-from backproof.truth.rounding import backward, forward, parameters_of, upstream
+from backproof.truth.rounding import Layer, backward, forward, parameters_of, upstream
 
 KINK = "kink"
 UNDERFLOW = "underflow"
@@ -75,8 +76,18 @@ def shows(largest_bound: float, size: float, dtype: str) -> bool:
 
 
 def _largest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None) -> float:
-    errors = backward(case, forward(case, parameters_of(case), arithmetic), arithmetic)
-    return float(np.max(entry(errors, quantity, layer)))
+    return float(np.max(entry(_errors(case, arithmetic), quantity, layer)))
+
+
+@lru_cache(maxsize=8)
+def _errors(case: Case, arithmetic: Arithmetic) -> Gradients:
+    """All quantities of a case are asked about one after the other."""
+    return backward(case, _layers(case, arithmetic), arithmetic)
+
+
+@lru_cache(maxsize=8)
+def _layers(case: Case, arithmetic: Arithmetic) -> list[Layer]:
+    return forward(case, parameters_of(case), arithmetic)
 
 
 def entry(gradients: Gradients, quantity: str, layer: int | None) -> Array:
@@ -95,7 +106,7 @@ def entry(gradients: Gradients, quantity: str, layer: int | None) -> Array:
 
 def _steepest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None, size: float) -> str:
     """The cause that multiplied error / value most on the way to the quantity."""
-    layers = forward(case, parameters_of(case), arithmetic)
+    layers = _layers(case, arithmetic)
     loss, s = objective(case, layers[-1].outputs, arithmetic)
     # z and not a: an output of 0 is saturation, and is found as that on the way back.
     stages = [(DEPTH, _ratio(layers[-1].z))]

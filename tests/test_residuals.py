@@ -80,10 +80,10 @@ def test_torch_keeps_every_equation(case: Case) -> None:
 @pytest.mark.parametrize("values", VALUES)
 def test_every_stratum_keeps_every_equation(values: str) -> None:
     """An even sample of each filling, and single samples of batches."""
-    for spec in sample_specs(replace(SINGLE, values=(values,), depth=(2, 12)), seed=5, shard=0, count=60):
+    for spec in sample_specs(replace(SINGLE, values=(values,), depth=(2, 12)), seed=5, shard=0, count=24):
         case = build_case(spec)
         assert not broken(case, gradients_of(case)), spec.id
-    for spec in sample_specs(replace(TORCH, values=(values,), batch_size=(2, 4)), seed=6, shard=0, count=20):
+    for spec in sample_specs(replace(TORCH, values=(values,), batch_size=(2, 4)), seed=6, shard=0, count=8):
         for number in range(spec.batch_size):
             case = build_case(spec).sample(number)
             if case.spec.reduction != "mean" or "ignore_index" not in case.loss_options:
@@ -91,8 +91,8 @@ def test_every_stratum_keeps_every_equation(values: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
-@pytest.mark.parametrize("activation", ["tanh", "relu", "selu", "identity", "hardswish"])
-@pytest.mark.parametrize(("depth", "width"), [(30, 4), (30, 16), (12, 64)])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "selu", "hardswish"])
+@pytest.mark.parametrize(("depth", "width"), [(30, 4), (12, 64)])
 def test_correct_code_of_any_depth_keeps_every_equation(depth: int, width: int, activation: str, dtype: str) -> None:
     """Where no bound of the whole network says anything."""
     widths = "-".join([str(width)] * (depth + 1))
@@ -132,8 +132,8 @@ def assert_found_in_first_layer(case: Case, wrong: Callable[[Array], Array]) -> 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "elu"])
-@pytest.mark.parametrize(("depth", "width"), [(2, 4), (5, 64), (30, 4), (30, 16), (30, 64)])
+@pytest.mark.parametrize("activation", ["tanh", "softplus"])
+@pytest.mark.parametrize(("depth", "width"), [(2, 4), (5, 64), (30, 4), (30, 64)])
 def test_a_wrong_first_gradient_is_found_at_any_depth_and_width(
     depth: int, width: int, activation: str, dtype: str, wrong: Callable[[Array], Array]
 ) -> None:
@@ -142,7 +142,7 @@ def test_a_wrong_first_gradient_is_found_at_any_depth_and_width(
     assert_found_in_first_layer(case_of(f"{widths},{activation},mse,mean,n1,{dtype},normal,s1"), wrong)
 
 
-@settings(max_examples=settings.default.max_examples // 4)  # each asks for seven answers of deep networks
+@settings(max_examples=settings.default.max_examples // 10)  # each asks for seven answers of deep networks
 @given(case=cases(DEEP))
 def test_a_wrong_first_gradient_is_found_in_random_networks(case: Case) -> None:
     """Depths to 30 and widths to 64, different in every layer, of smooth activations; all three mistakes."""

@@ -28,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "truth"))
 from implementations import ROUNDINGS, gradients_of
 
 VALUES = tuple(name for name, filling in FILLINGS.items() if filling.inputs is None)
+# Where most is undecided every means is tried, and a case costs ten times as much as elsewhere.
+COUNTS = {"ones": 24, "saturated": 40}
 LISTED = {row.name for row in DEVIATIONS}
 SMALL = Domain(penalties="mixed", depth=(1, 4), width=(1, 8), batch_size=(1, 8))
 
@@ -82,14 +84,14 @@ def is_innocent(check: Check) -> bool:
 @pytest.mark.parametrize("name", sorted(BUILTIN))
 def test_builtin_candidates_are_never_accused(name: str, values: str) -> None:
     """scratch, and PyTorch's own float32 and float64."""
-    found = verdicts(BUILTIN[name](), replace(SMALL, values=(values,)), seed=11, count=120)
+    found = verdicts(BUILTIN[name](), replace(SMALL, values=(values,)), seed=11, count=COUNTS.get(values, 70))
     assert found[Verdict.AGREE] > sum(found.values()) / 2
 
 
 @pytest.mark.parametrize("name", sorted(BUILTIN))
 def test_ordinary_networks_are_decided(name: str) -> None:
     """Normal numbers, the whole default domain: to depth 6, width 16 and 32 samples nothing is left open."""
-    found = verdicts(BUILTIN[name](), Domain(penalties="mixed"), seed=14, count=200)
+    found = verdicts(BUILTIN[name](), Domain(penalties="mixed"), seed=14, count=150)
     assert {*found} <= {Verdict.AGREE, Verdict.REFERENCE_WRONG}
 
 
@@ -97,7 +99,7 @@ def test_ordinary_networks_are_decided(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ROUNDINGS if name != "scratch"])
 def test_other_orders_of_summation_are_never_accused(name: str, values: str) -> None:
     """Loops over samples and neurons from either end, and subnormals flushed to zero."""
-    verdicts(Rounding(name, ROUNDINGS[name]), replace(SMALL, values=(values,)), seed=12, count=30)
+    verdicts(Rounding(name, ROUNDINGS[name]), replace(SMALL, values=(values,)), seed=12, count=15)
 
 
 @pytest.mark.parametrize("values", ["normal", "decimals", "integers"])
