@@ -12,6 +12,7 @@ from backproof.lessons.page import WIDTH, page
 from backproof.lessons.solved import stated
 from backproof.lessons.spelling import spelled
 from backproof.scratch import Backprop
+from backproof.scratch.smooth_activations import Mish
 from backproof.truth import autograd
 
 KINDS = {"d": "weights", "W": "weights", "b": "biases"}
@@ -76,6 +77,13 @@ class Raising(Backprop):
 
     def weight_gradient(self, delta, layer):
         raise ValueError("shapes (2,3) and (2,3)\nnot aligned")
+
+
+class Negated(Backprop):
+    """A weight gradient of the wrong sign."""
+
+    def weight_gradient(self, delta, layer):
+        return -super().weight_gradient(delta, layer)
 
 
 class Harmless(Backprop):
@@ -183,3 +191,27 @@ def test_a_fault_is_not_shown_where_it_looks_like_another(name):
     """2 N is not shown where N = 1, nor the first layer where there is one alone."""
     spec = shown(BY_NAME[name]).case.spec
     assert spec.batch_size > 1 or spec.depth > 1
+
+
+class WrongMish(Backprop):
+    """A mistake in an activation that no written network has."""
+
+    def activation(self, z, activation):
+        return super().activation(z, activation) * (2 if isinstance(activation, Mish) else 1)
+
+
+def test_sampled_networks_show_what_the_written_ones_cannot():
+    """Rare functions, on the smallest network that has them."""
+    fault = made(WrongMish, "activation", equation="BP0")
+    with pytest.raises(UnseenFaultError):
+        first_trial(fault, written)
+    seen = shown(fault).case.spec
+    assert "mish" in {formula.name for formula in seen.activations}
+    assert max(seen.widths) <= 3
+
+
+def test_a_layer_without_a_bias_has_no_row_for_it():
+    """Nothing is made up."""
+    bare = stated(weights=[[[3]]], biases=[None], x=[[2]], y=[[5]])
+    trial = first_trial(made(Negated, "weight_gradient"), lambda: [bare])
+    assert [row.name for row in trial.rows] == ["z", "C", "dC/da", "delta", "dW", "dC/dx"]

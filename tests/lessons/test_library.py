@@ -122,7 +122,13 @@ def test_find_takes_a_fault_as_a_diagnosis_names_it():
 
 @pytest.mark.parametrize(
     ("name", "closest"),
-    [("BP5", "BP4"), ("mena", "mean"), ("sigmoid", "sigmoid_slope"), ("cross entropy loss", "cross_entropy")],
+    [
+        ("BP5", "BP0"),
+        ("mena", "mean"),
+        ("sigmoid", "sigmoid_slope"),
+        ("cross entropy loss", "cross_entropy"),
+        ("bias_sumed", "bias_summed_over_neurons"),
+    ],
 )
 def test_an_unknown_name_is_told_the_closest(name, closest):
     """And where all are listed."""
