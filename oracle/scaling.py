@@ -19,7 +19,7 @@ from backproof.cases.case import Array, Case, build_case
 from backproof.cases.catalogue import LOSSES, Formula
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
-from backproof.cases.spec import NetworkSpec
+from backproof.cases.spec import NetworkSpec, Penalty
 from backproof.examine import ask
 from backproof.truth.divisors import divisor
 
@@ -84,7 +84,9 @@ def scaling(candidate: Candidate, domain: Domain, *, seed: int) -> Iterator[Scal
 def _network(domain: Domain, loss: Formula, seed: int) -> NetworkSpec:
     """A small network with that loss, and with unequal N and O above 1 where a few draws from the domain hold one."""
     dtypes = ("float64",) if "float64" in domain.dtypes else domain.dtypes[:1]
-    narrowed = replace(domain, losses=(loss,), dtypes=dtypes, values=domain.values[:1], penalties="none")
+    narrowed = replace(domain, losses=(loss,), dtypes=dtypes, values=domain.values[:1])
+    if not isinstance(domain.penalties, Penalty):
+        narrowed = replace(narrowed, penalties="none")
 
     def rank(spec: NetworkSpec) -> tuple[bool, bool, int, int]:
         telling = spec.batch_size != spec.outputs and min(spec.batch_size, spec.outputs) > 1
@@ -105,6 +107,8 @@ def _relations(candidate: Candidate, case: Case, domain: Domain) -> Iterator[_Re
     if not reduced:
         return  # only unreduced losses: nothing is added up or divided
     total = reduced.get("sum")
+    if case.spec.penalty is not None:
+        total = None  # what it adds is not reduced: nothing is a multiple of anything
     for name in ("mean", "batchmean"):
         if total is not None and name in reduced:
             yield _Relation(f"sum / {name}", total, reduced[name], divisor(case, name), _words(case, name))

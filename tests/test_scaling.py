@@ -141,3 +141,17 @@ def test_scaling_takes_an_infinite_loss_as_it_is():
 
     found = rows(Wrong(infinite))
     assert all(row.verdict == "agree" for name, row in found.items())
+
+
+def test_scaling_keeps_a_penalty_that_the_domain_fixes():
+    """It is asked for nothing else; the penalty is not reduced, so that only the order of the batch can be compared."""
+    domain = replace(NARROW, penalties="0+0.1+N", dtypes="float64")
+    asked = []
+
+    def bend(answer, case):
+        asked.append(case)
+        return answer
+
+    found = rows(Wrong(bend), domain)
+    assert {name: row.verdict for name, row in found.items()} == {"reversed / as given": "agree"}
+    assert all(domain.contains(case.spec) for case in asked)
