@@ -31,12 +31,15 @@ class Additivity:
     """Which gradients of a batch are not the sum of those of its samples.
 
     broken: the quantities, "weight" or "bias". tested: whether any batch could be taken apart. ratio: batch / sum,
-    where it is the same in every entry of everything, with the N of the batch: a factor on the whole.
+    where it is the same in every entry of everything, with the N of the batch: a factor on the whole. repeated: whether
+    samples could only be asked about as batches of equal ones: then a sum over the batch that is wrong for equal
+    samples as well shows in what is read of one, and not here.
     """
 
     broken: frozenset[str]
     tested: bool
     ratios: tuple[tuple[int, float], ...] = ()
+    repeated: bool = False
 
     @property
     def uniform(self) -> bool:
@@ -49,6 +52,7 @@ def additive(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Additivity:
     broken: set[str] = set()
     ratios: list[tuple[int, float | None]] = []
     tested = 0
+    repeated = False
     for exhibit in exhibits:
         batch_size = exhibit.case.spec.batch_size
         if tested == BATCHES or not exhibit.legible or not 1 < batch_size <= LARGEST_BATCH:
@@ -57,12 +61,13 @@ def additive(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Additivity:
         if not all(one is not None and one.legible for one in ones):
             continue
         tested += 1
+        repeated |= any(one.repeats > 1 for one in ones if one is not None)
         found = _compared(exhibit, [one for one in ones if one is not None])
         broken.update(quantity for quantity, own, added in found if not same(own, added, _size(added)))
         ratios.append((batch_size, _common_ratio([(own, added) for _, own, added in found])))
     constant = [(number, ratio) for number, ratio in ratios if ratio is not None]
     uniform = bool(broken) and len(constant) == len(ratios)
-    return Additivity(frozenset(broken), tested > 0, tuple(constant) if uniform else ())
+    return Additivity(frozenset(broken), tested > 0, tuple(constant) if uniform else (), repeated)
 
 
 def _compared(exhibit: Exhibit, ones: Sequence[Exhibit]) -> list[tuple[str, Array, Array]]:

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backproof.candidates.contract import Candidate
-from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
-from backproof.comparison import Offered
 from backproof.diagnosis import state
 from backproof.diagnosis.additivity import Additivity, additive
 from backproof.diagnosis.conventions import Conventions, conventions
@@ -157,16 +155,17 @@ def diagnose(
     wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
     steps = getattr(candidate, "kind", "gradients") == "step"
     kept: tuple[Diagnosis, ...] = ()
-    first = next((exhibit for exhibit in wrong if exhibit.answer.failure is None), None)
-    if first is not None and state.keeps_state(candidate, first.case):
-        kept = (_state(state.named(candidate, wrong[:3])),)
+    answered = [exhibit for exhibit in (*wrong, *exhibits) if exhibit.answer.failure is None]
+    if failing and answered and state.keeps_state(candidate, answered[0].case):
+        kept = (_state(state.named(candidate, answered[:2])),)
         inquiry = Inquiry(state.Differences(candidate), domain=domain, truth=truth)
         exhibits = gather(inquiry, failing)
-        wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
     named = name(inquiry, exhibits, steps=steps)
-    read = charges(_single_samples(inquiry, exhibits))
+    ones = _single_samples(inquiry, exhibits)
+    read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
     added = additive(inquiry, exhibits)
-    found = kept + (_named(named) or _unnamed(inquiry, exhibits, read, added))
+    # What a state made wrong is not wrong a second time for want of another name.
+    found = kept + (_named(named) or (() if kept else _unnamed(inquiry, exhibits, read, added)))
     shown = _shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
     return Findings(
         diagnoses=found,
@@ -178,18 +177,18 @@ def diagnose(
     )
 
 
-def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[tuple[Case, Offered]]:
+def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhibit]:
     """One-sample cases with legible answers, several of them deep; of numbers of ordinary size where there are any."""
     ordinary = [exhibit for exhibit in exhibits if exhibit.case.spec.values == "normal"]
     for chosen in (ordinary, exhibits):
-        found: list[tuple[Case, Offered]] = []
+        found: list[Exhibit] = []
         for exhibit in chosen:
             if len(found) == SINGLE_SAMPLES or exhibit.case.spec.depth > DEEPEST:
                 continue
             one = inquiry.single(exhibit, 0)
             # Residuals ask for numbers to within a few roundings of those used: more than a step's parameters show.
             if one is not None and one.legible and not one.answer.read_off:
-                found.append((one.case, one.answer))
+                found.append(one)
         if found:
             return found
     return []
@@ -306,12 +305,13 @@ def _scale_or(charge: Charge, equation: str) -> str:
 def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity) -> dict[str, str]:
     """Every equation: broken where a diagnosis or the least charge says so, else what its own tests say.
 
-    What fails on one sample already may fail on the sum of several as a consequence: then the batch is not tested.
+    What fails on one sample already may fail on the sum of several as a consequence: then the batch is not tested. Nor
+    is it where one sample could only be stated several times, and what was read of it may be the sum's mistake.
     """
     found = dict.fromkeys(EQUATIONS, "not_tested")
     if read.readable:
         found.update(dict.fromkeys(read.tested - read.suspect, "holds"))
-    if added.tested and not (added.broken and read.least):
+    if added.tested and not (read.least and (added.broken or added.repeated)):
         found["batch"] = "broken" if added.broken and not added.uniform else "holds"
     if added.tested and (found["BP1"] == "holds" or not read.least):
         found["scale"] = "broken" if added.uniform and not read.least else "holds"

@@ -17,7 +17,7 @@ still equal is listed side by side.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
@@ -107,10 +107,11 @@ class Charges:
         return frozenset().union(*(charge.equations for charge in self.least))
 
 
-def charges(evidence: Sequence[tuple[Case, Offered]]) -> Charges:
+def charges(evidence: Sequence[tuple[Case, Offered]], *, repeats: int = 1) -> Charges:
     """The least sets of broken equations that explain all of some one-sample cases with their answers.
 
-    Each answer has every weight and bias gradient in its shape.  Raises ValueError for a batch.
+    Each answer has every weight and bias gradient in its shape. repeats: of how many equal samples it was the sum, at
+    most, with as many roundings.  Raises ValueError for a batch.
     """
     for case, _ in evidence:
         if case.spec.batch_size != 1:
@@ -120,7 +121,7 @@ def charges(evidence: Sequence[tuple[Case, Offered]]) -> Charges:
     for size in range(LARGEST_SET + 1):
         found = []
         for chosen in combinations(EQUATIONS, size):
-            charge, tested = _explains(evidence, frozenset(chosen))
+            charge, tested = _explains(evidence, frozenset(chosen), repeats)
             if charge is not None and charge.equations == frozenset(chosen):
                 found.append((charge, tested))
         if found:
@@ -131,13 +132,15 @@ def charges(evidence: Sequence[tuple[Case, Offered]]) -> Charges:
     return Charges((), frozenset(), readable=False)
 
 
-def _explains(evidence: Sequence[tuple[Case, Offered]], broken: frozenset[str]) -> tuple[Charge | None, frozenset[str]]:
+def _explains(
+    evidence: Sequence[tuple[Case, Offered]], broken: frozenset[str], repeats: int
+) -> tuple[Charge | None, frozenset[str]]:
     """The charge if no other equation than the `broken` fails on any case; and what held and could have failed."""
     places: dict[tuple[str, int | None, int], None] = {}
     ratios: dict[str, set[float | None]] = {}
     tested: set[str] = set()
     for case, given in evidence:
-        for finding in findings(case, given, broken):
+        for finding in findings(case, given, broken, repeats=repeats):
             if finding.holds:
                 if finding.tells:
                     tested.add(finding.equation)
@@ -155,9 +158,14 @@ def _explains(evidence: Sequence[tuple[Case, Offered]], broken: frozenset[str]) 
     return Charge(equations, tuple(places), tuple(constant)), frozenset(tested)
 
 
-def findings(case: Case, given: Offered, broken: frozenset[str]) -> list[Finding]:
-    """Every equation of a one-sample case, on the readings that stay if `broken` are not to be relied on."""
+def findings(case: Case, given: Offered, broken: frozenset[str], *, repeats: int = 1) -> list[Finding]:
+    """Every equation of a one-sample case, on the readings that stay if `broken` are not to be relied on.
+
+    repeats: of how many equal samples the answer was the sum. N - 1 roundings of the sum and one of the division are
+    added to the 3u of a gradient, which makes at most 3 N u.
+    """
     arithmetic = Arithmetic.of(case.spec.dtype, forms="textbook", kinks="any")
+    arithmetic = replace(arithmetic, unit=repeats * arithmetic.unit)
     with np.errstate(all="ignore"):
         return list(_findings(case, given, broken, arithmetic))
 

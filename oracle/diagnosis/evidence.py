@@ -13,15 +13,20 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+import numpy as np
+
 from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case, build_case
 from backproof.cases.domain import Domain
+from backproof.cases.gradients import Array
 from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec, SpecError
 from backproof.comparison import compare
 from backproof.examine import Truth, ask, reference_of
+from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.divisors import divisor
+from backproof.truth.objective_bounds import penalty_gradient
 from backproof.verdicts import Check, Verdict, whole_call
 
 SHAPES: Final = (
@@ -52,11 +57,15 @@ LARGEST: Final = 4096
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
-    """One case, the candidate's answer to it, and the verdicts on it."""
+    """One case, the candidate's answer to it, and the verdicts on it.
+
+    repeats: how often a single sample was stated to a candidate that takes no single one; its answer is divided here.
+    """
 
     case: Case
     answer: Answer
     checks: tuple[Check, ...]
+    repeats: int = 1
 
     @property
     def wrong(self) -> bool:
@@ -101,14 +110,58 @@ class Inquiry:
         return Exhibit(case, answer, compare(case, answer, self.reference(case), Bounds(case, answer.read_off)))
 
     def single(self, exhibit: Exhibit, sample: int) -> Exhibit | None:
-        """One sample of a case by itself, with the answer to it; None where the candidate does not take one sample."""
+        """One sample of a case by itself, with the answer to it; None where it has no weight in the loss.
+
+        A candidate that takes no batch of one is asked for a batch of this sample alone, as large as it takes.
+        """
         case = exhibit.case
-        if case.spec.batch_size == 1:
+        repeats = case.spec.batch_size
+        if repeats == 1:
             return exhibit
         one = case.sample(sample)
-        if not self.domain.contains(one.spec) or divisor(one) == 0.0:
+        if divisor(one) == 0.0:
             return None
-        return self.judged(one, ask(self.candidate, one))
+        if self.domain.contains(one.spec):
+            return self.judged(one, ask(self.candidate, one))
+        stated = case.rows([sample] * repeats)
+        answer = ask(self.candidate, stated)
+        if answer.failure is None:
+            answer = _of_one(answer, stated, one)
+        return replace(self.judged(one, answer), repeats=repeats)
+
+
+def _of_one(answer: Answer, stated: Case, one: Case) -> Answer:
+    """What an answer to one sample stated N times says of the sample itself; its deltas and dC/dx are left out.
+
+    dC_1 = dC_N / N * D_N / D_1 without the penalties, where D is what the reduction divides by.
+    """
+    factor = divisor(stated) / (stated.spec.batch_size * divisor(one))
+
+    def share(gradient: Array | None, parameter: Array | None, *, is_bias: bool) -> Array | None:
+        if gradient is None or parameter is None or gradient.shape != parameter.shape:
+            return gradient
+        whole, own = (penalty_gradient(case, parameter, arithmetic, is_bias=is_bias) for case in (stated, one))
+        if whole is None or own is None:
+            return np.asarray(gradient * factor, dtype=gradient.dtype)
+        return np.asarray((gradient - whole.value) * factor + own.value, dtype=gradient.dtype)
+
+    arithmetic = Arithmetic.of(stated.spec.dtype)
+    with np.errstate(all="ignore"):
+        return replace(
+            answer,
+            loss=_loss_of_one(answer.loss, factor, one),
+            weights=tuple(share(*both, is_bias=False) for both in zip(answer.weights, stated.weights, strict=True)),
+            biases=tuple(share(*both, is_bias=True) for both in zip(answer.biases, stated.biases, strict=True)),
+            inputs=None,
+            deltas=None,
+        )
+
+
+def _loss_of_one(loss: Array | None, factor: float, one: Case) -> Array | None:
+    """The first of the unreduced losses; a loss that is a number, divided; none where a penalty is part of it."""
+    if loss is None or one.spec.penalty is not None:
+        return None
+    return loss[:1] if loss.ndim else np.asarray(loss * factor, dtype=loss.dtype)
 
 
 def gather(inquiry: Inquiry, failing: Sequence[NetworkSpec]) -> list[Exhibit]:
