@@ -46,6 +46,11 @@ def arena() -> Domain:
     )
 
 
+def one_shape() -> Domain:
+    """Where faults are planted that keep something from call to call: it must fit the next call."""
+    return Domain(widths=(3, 4, 2), batch_size=5, dtypes="float64", activations=("sigmoid", "tanh"), losses="mse")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """What became of some faults planted together.
@@ -102,7 +107,9 @@ class Trial:
 
 def alone(fault: Fault, *, domain: Domain | None = None, seed: int = 0) -> Trial:
     """One fault, planted on random networks until it has shown on MET of them."""
-    return _trial(Hypothesis((Plant(fault),)), arena() if domain is None else domain, seed)
+    if domain is None:
+        domain = one_shape() if fault.equation == "state" else arena()
+    return _trial(Hypothesis((Plant(fault),)), domain, seed)
 
 
 def in_pairs(count: int, *, seed: int = 0, domain: Domain | None = None) -> Iterator[Trial]:
@@ -167,6 +174,10 @@ class _Subject(Planted):
     def __init__(self, hypothesis: Hypothesis, domain: Domain, *, steps: bool) -> None:
         super().__init__(hypothesis.plants, domain)
         self.kind = "step" if steps else "gradients"
+
+    def afresh(self) -> Planted:
+        """The same faults, before the first call."""
+        return Planted(self.plants, self.domain)
 
 
 def differs(hypothesis: Hypothesis, case: Case) -> bool:

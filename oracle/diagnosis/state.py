@@ -1,28 +1,26 @@
 """State: whether a call leaves something behind that changes the next one, and what.
 
-Asked the same thing three times, a function of its arguments answers the same three times. One that adds to what it
-returned before shows its true answer in the difference of two calls: what is left is diagnosed on these differences.
+A function of its arguments answers the same question the same way, whatever it was asked in between, and another
+question differently. One that does not is asked a sequence of questions from the start, where it can be had afresh, and
+each fault of the catalogue that keeps a state is asked the same sequence. Where it cannot, what it kept before is not
+known, and what two calls differ by is compared. What is left beside the state is diagnosed on such differences.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 
-from backproof.candidates.contract import Answer, Candidate
-from backproof.cases.case import Array, Case
+from backproof.candidates.contract import Answer, Candidate, load
+from backproof.cases.case import Array, Case, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis.evidence import Exhibit
 from backproof.diagnosis.faults import FAULTS
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.diagnosis.hypotheses import Arrays, Hypothesis, arrays, same, sizes
 from backproof.examine import ask
-
-CALLS: Final = 3
-"""How often the same thing is asked."""
 
 
 class Differences:
@@ -63,9 +61,15 @@ def _added(after: Array | None, before: Array | None) -> Array | None:
         return after if np.array_equal(after, before, equal_nan=True) else np.asarray(after - before)
 
 
-def answers(candidate: Candidate, case: Case) -> list[Arrays]:
-    """What the candidate answers to the same question, asked CALLS times."""
-    return [_copied(arrays(ask(candidate, case))) for _ in range(CALLS)]
+def questions(case: Case) -> list[Case]:
+    """A case, again, with other data of the same shapes, again, and with other data once more."""
+    second, third = (build_case(replace(case.spec, seed=case.spec.seed + further)) for further in (1, 2))
+    return [case, case, second, case, third]
+
+
+def answers(candidate: Candidate, cases: Sequence[Case]) -> list[Arrays]:
+    """What the candidate answers to the questions, one after the other."""
+    return [_copied(arrays(ask(candidate, case))) for case in cases]
 
 
 def _copied(found: Arrays) -> Arrays:
@@ -73,45 +77,62 @@ def _copied(found: Arrays) -> Arrays:
 
 
 def keeps_state(candidate: Candidate, case: Case) -> bool:
-    """Whether the same question is answered differently, by more than half of the digits."""
-    first, *others = answers(candidate, case)
-    return any(not _alike(first, other) for other in others)
+    """Whether the same question gets different answers: now and later, or now and by a candidate just made."""
+    cases = questions(case)
+    first, again, second, later, _ = answers(candidate, cases)
+    if not (_alike(first, again) and _alike(first, later)):
+        return True
+    fresh = afresh(candidate)
+    return fresh is not None and not _alike(second, answers(fresh, cases[2:3])[0])
+
+
+def afresh(candidate: Candidate) -> Candidate | None:
+    """The candidate as it is before its first call: made again, or loaded again; None where it cannot be."""
+    again = getattr(candidate, "afresh", None)
+    if callable(again):
+        fresh: Candidate = again()
+        return fresh
+    text = getattr(candidate, "text", None)
+    found = () if text is None else load(text)
+    return found[0] if len(found) == 1 else None
 
 
 def named(candidate: Candidate, exhibits: Sequence[Exhibit]) -> tuple[Hypothesis, ...]:
-    """The faults of the catalogue that keep a state and change from call to call as the candidate does.
-
-    What a candidate kept before it was first asked is not known, so that the changes are compared, not the answers.
-    """
-    found = []
-    for fault in FAULTS:
-        if fault.equation != "state":
-            continue
-        hypothesis = Hypothesis((Plant(fault),))
-        if exhibits and all(_changes_alike(candidate, Planted(hypothesis.plants), each.case) for each in exhibits):
-            found.append(hypothesis)
-    return tuple(found)
+    """The faults of the catalogue that keep a state and answer a sequence of questions as the candidate does."""
+    return tuple(
+        hypothesis
+        for hypothesis in (Hypothesis((Plant(fault),)) for fault in FAULTS if fault.equation == "state")
+        if exhibits and all(_reproduces(hypothesis, candidate, each.case) for each in exhibits)
+    )
 
 
-def _changes_alike(candidate: Candidate, planted: Planted, case: Case) -> bool:
-    own, other = answers(candidate, case), answers(planted, case)
-    with np.errstate(all="ignore"):
-        return all(
-            _alike(_change(own, at), {key: array for key, array in _change(other, at).items() if key in own[0]})
-            for at in range(1, CALLS)
-        )
+def _reproduces(hypothesis: Hypothesis, candidate: Candidate, case: Case) -> bool:
+    cases, planted, fresh = questions(case), Planted(hypothesis.plants), afresh(candidate)
+    if fresh is None:
+        return _changes_alike(candidate, planted, [case] * 3)
+    own, other = answers(fresh, cases), answers(planted, cases)
+    return all(_alike(given, _restricted(made, given)) for given, made in zip(own, other, strict=True))
+
+
+def _restricted(made: Arrays, given: Arrays) -> Arrays:
+    return {key: array for key, array in made.items() if key in given}
+
+
+def _changes_alike(candidate: Candidate, planted: Planted, cases: Sequence[Case]) -> bool:
+    own, other = answers(candidate, cases), answers(planted, cases)
+    return all(_alike(_change(own, at), _restricted(_change(other, at), own[0])) for at in range(1, len(cases)))
 
 
 def _change(found: Sequence[Arrays], at: int) -> Arrays:
     before, after = found[at - 1], found[at]
-    return {
-        key: after[key] - before[key] if before[key].shape == after[key].shape else after[key]
-        for key in after
-        if key in before
-    }
+    with np.errstate(all="ignore"):
+        return {
+            key: after[key] - before[key] if before[key].shape == after[key].shape else after[key]
+            for key in after
+            if key in before
+        }
 
 
 def _alike(first: Arrays, second: Arrays) -> bool:
     size = sizes(first)
-    with np.errstate(all="ignore"):
-        return first.keys() == second.keys() and all(same(first[key], second[key], size[key]) for key in first)
+    return first.keys() == second.keys() and all(same(first[key], second[key], size[key]) for key in first)
