@@ -47,7 +47,7 @@ class Residual:
     """One equation of one layer on the candidate's own values.
 
     excess: the largest |residual| / bound; more than 1 is no rounding. power: the bound's largest entry over the
-    largest entry of what is tested, kinks left out: an error of that relative size shows.
+    largest entry of what is tested, kinks left out where it is more than LEGIBLE: an error of that relative size shows.
     """
 
     equation: str

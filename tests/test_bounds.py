@@ -63,7 +63,8 @@ def test_exact_values_are_enclosed_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(exact, "enclose", counted)
     bounds = Bounds(build_case(NetworkSpec.parse("3-4-2,tanh,mse,mean,n5,f64,normal,s7")))
     assert bounds.exact() is bounds.exact()
-    assert len(calls) == 1
+    assert bounds.truth() is bounds.truth()
+    assert [len(arguments) for arguments in calls] == [2, 1]
     parts = (bounds.exact().middle, bounds.exact().radius, bounds.limit())
     for (_, _, middle), (_, _, radius), (_, _, limit) in zip(*(part.quantities() for part in parts), strict=True):
         assert (radius <= np.maximum(limit / 1000.0, np.finfo(np.float64).eps * np.abs(middle))).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backproof.cases import Case, Gradients, NetworkSpec, build_case
-from backproof.doubts import CANCELLATION, DEPTH, KINK, REASONS, SATURATION, UNDERFLOW, entry, reason
+from backproof.doubts import CANCELLATION, DEPTH, KINK, REASONS, SATURATION, SHOWN, UNDERFLOW, entry, reason, shows
 from backproof.truth import autograd, rounding
 from backproof.truth.arithmetic import Arithmetic
 
@@ -81,3 +81,20 @@ def test_entry_finds_each_quantity_and_refuses_one_that_is_absent():
     bare = Gradients(reference.loss, reference.weights, reference.biases, None, None)
     with pytest.raises(LookupError, match="no delta of layer 2"):
         entry(bare, "delta", 2)
+
+
+@pytest.mark.parametrize("dtype", SHOWN)
+def test_what_must_show_shows(dtype: str):
+    """Right gradients anywhere within a bound of that share, times 1.0005, are further off than the bound."""
+    bound = SHOWN[dtype] * (1.0 - 2.0**-20)
+    assert shows(bound, 1.0, dtype)
+    assert not shows(SHOWN[dtype], 1.0, dtype)
+    for right in (1.0 - bound, 1.0, 1.0 + bound):
+        assert abs(1.0005 * right - 1.0) > bound
+
+
+def test_nothing_hides_in_an_exact_zero():
+    """A bound of zero decides, and shows everything; NaN shows nothing."""
+    assert shows(0.0, 0.0, "float32")
+    assert not shows(np.nan, 1.0, "float32")
+    assert not shows(0.25, np.nan, "float64")
