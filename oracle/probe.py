@@ -20,6 +20,8 @@ from backproof.bounds import Bounds
 from backproof.candidates.callables import FunctionCandidate, common_ground
 from backproof.candidates.contract import Answer, Candidate, CandidateError
 from backproof.candidates.layout import WORDS, Declaration, Layout
+from backproof.candidates.process import ProcessCandidate
+from backproof.candidates.protocol import DESCRIBE, described
 from backproof.cases.case import Case, build_case
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula, accepts, target_kind
 from backproof.cases.domain import Domain
@@ -97,8 +99,10 @@ def first_contact(candidate: Candidate, *, truth: Truth = "torch") -> None:
     if not isinstance(candidate, FunctionCandidate) or candidate.declaration is not None:
         return
     found = Probe(candidate, reference_of(truth)).contact()
+    # What failed here was a question that nobody had promised to answer.
+    candidate.patience.answered()
     if found is not None and not found.silent:
-        raise FirstContactError(told(candidate.name, found))
+        raise FirstContactError(told(candidate.name, found, program=isinstance(candidate, ProcessCandidate)))
 
 
 class Probe:
@@ -347,8 +351,8 @@ def proposed(found: Contact) -> Domain:
     return replace(common_ground(), **fields)  # type: ignore[arg-type]  # fields of Domain, as it takes them
 
 
-def told(name: str, found: Contact) -> str:
-    """What was found, and the line to paste."""
+def told(name: str, found: Contact, *, program: bool = False) -> str:
+    """What was found, and the line to paste; for a `program`, what it is to answer when it is asked what it is."""
     said = []
     if found.layout != Layout():
         said.append(
@@ -365,15 +369,18 @@ def told(name: str, found: Contact) -> str:
         said.append("it takes single samples only" if found.limits["batch_size"] == 1 else "it takes no single sample")
     text = f"{name} declares no Domain, and nothing was checked. A few small networks show: {'; '.join(said)}."
     if found.ignored and found.matched is None:
+        wish = "say what it is meant to compute, like this"
+        if program:
+            wish = f"let it answer {DESCRIBE.decode()} with what it is meant to compute, like this"
         return (
-            f"{text} Its gradients fit no usual activation, loss and reduction, so say what it is meant to compute, "
-            f"like this:\n\n    from backproof import Domain, candidate\n\n    {_line(_EXAMPLE, found.layout)}\n"
+            f"{text} Its gradients fit no usual activation, loss and reduction, so {wish}:\n\n"
+            f"{_lines(_EXAMPLE, found.layout, program=program)}"
         )
     if found.ignored and not found.loss_fits:
         text += " Its gradients are those of the line below, but its loss is another one: the check will say so."
+    wish = f"let it answer {DESCRIBE.decode()} with" if program else "put above it"
     return (
-        f"{text} If this is what it is meant to be, put above it:\n\n    from backproof import Domain, candidate\n\n"
-        f"    {_line(proposed(found), found.layout)}\n"
+        f"{text} If this is what it is meant to be, {wish}:\n\n{_lines(proposed(found), found.layout, program=program)}"
     )
 
 
@@ -386,6 +393,9 @@ _FIELDS: Final = {
 _EXAMPLE: Final = Domain(activations="sigmoid", losses="half_squared_error", reductions="sum")
 
 
-def _line(domain: Domain, layout: Layout) -> str:
+def _lines(domain: Domain, layout: Layout, *, program: bool) -> str:
+    if program:
+        return f"    {described(domain, layout)}\n"
     settings = layout.written()
-    return f"@candidate({domain!r}{f', {settings}' if settings else ''})"
+    line = f"@candidate({domain!r}{f', {settings}' if settings else ''})"
+    return f"    from backproof import Domain, candidate\n\n    {line}\n"

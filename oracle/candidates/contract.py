@@ -115,9 +115,9 @@ def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) ->
     if candidate in builtin.BUILTIN:
         return (builtin.BUILTIN[candidate](),)
     if candidate.startswith("exec:"):
-        from backproof.candidates.process import ProcessCandidate
+        from backproof.candidates.process import program
 
-        return (ProcessCandidate(candidate, timeout=timeout),)
+        return (program(candidate, timeout=timeout),)
     if candidate.endswith(".py") or ":" in candidate:
         if apart:
             from backproof.candidates.hosted import hosted

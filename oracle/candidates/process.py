@@ -5,66 +5,60 @@ from __future__ import annotations
 import difflib
 import shlex
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import ClassVar, Final
 
 from backproof.candidates import protocol
+from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.child import ChildError
 from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
 from backproof.candidates.correspondence import Correspondence
+from backproof.candidates.layout import Layout
 from backproof.candidates.patience import Patience
-from backproof.candidates.protocol import Description
 from backproof.candidates.reading import UnreadableError, read
 from backproof.cases.case import Case
-from backproof.cases.domain import Domain
 
 PREFIX: Final = "exec:"
 """What a CANDIDATE that is a command begins with."""
 
 
-class ProcessCandidate:
-    """The program that a CANDIDATE text `exec:COMMAND` runs; it lives through all cases.
+@dataclass(frozen=True, kw_only=True)
+class ProcessCandidate(FunctionCandidate):
+    """The program that a CANDIDATE text `exec:COMMAND` runs; it lives through all cases. See `program`.
 
-    COMMAND is split as a shell splits it, and run without one. timeout: seconds for one answer.
-    Raises CandidateError where the program cannot be started, or describes itself in words that mean nothing.
+    It is declared where it describes itself; `function` is never called.
     """
 
-    def __init__(self, text: str, *, timeout: float = TIMEOUT) -> None:
-        self.name = self.text = text
-        self.timeout = timeout
-        self._number = 0
-        self._patience = Patience(timeout)
-        self._correspondence = Correspondence(_command(text), greeting=protocol.DESCRIBE, patience=self._patience)
-        self._description = self._described()
+    program: Correspondence = field(compare=False, repr=False)
+    numbers: Iterator[int] = field(compare=False, repr=False)
+    says_domain: bool
 
     travels: ClassVar[bool] = True
     """Whether a pickle of it works in another process: with a program of its own."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Another process starts a program of its own."""
-        return _again, (self.text, self.timeout)
-
-    @property
-    def domain(self) -> Domain:
-        """The domain that the program described; without one, the common ground."""
-        return self._description.declaration.domain
+        return _again, (self.text, self.patience.timeout)
 
     def answer(self, case: Case) -> Answer:
         """What the program answers to one case, or what it did instead."""
-        if (nothing := self._patience.exhausted) is not None:
+        if (nothing := self.patience.exhausted) is not None:
             return nothing
-        layout = self._description.declaration.layout
-        self._number += 1
+        layout = Layout() if self.declaration is None else self.declaration.layout
+        number = next(self.numbers)
         try:
-            line = self._correspondence.ask(protocol.request(self._number, case, layout), limit=protocol.limit(case))
+            line = self.program.ask(protocol.request(number, case, layout), limit=protocol.limit(case))
         except ChildError as error:
             return Answer(failure=error.failure, message=str(error))
         try:
-            said = protocol.read_reply(line, self._number)
+            said = protocol.read_reply(line, number)
         except ChildError as error:
-            self._correspondence.failed(error)
+            self.program.failed(error)
             return Answer(failure=error.failure, message=str(error))
-        self._correspondence.answered()
+        self.patience.answered()
         if isinstance(said, str):
             return self._unsupported(said)
         try:
@@ -74,29 +68,52 @@ class ProcessCandidate:
 
     def close(self) -> None:
         """End the program."""
-        self._correspondence.close()
+        self.program.close()
 
     def _unsupported(self, what: str) -> Answer:
         """Without a declared domain this is an honest answer; with one, what was promised must be done."""
-        if self._description.says_domain:
+        if self.says_domain:
             return Answer(failure="error", message=f"it says unsupported ({what}), within the domain that it describes")
         return Answer(failure="unsupported", message=what)
 
-    def _described(self) -> Description:
-        try:
-            return protocol.read_description(self._correspondence.greet())
-        except ChildError as error:
-            self.close()
-            raise CandidateError(
-                f"{self.text}: asked {protocol.DESCRIBE.decode()}, to which {{}} is an answer: {error}"
-            ) from None
-        except CandidateError as error:
-            self.close()
-            raise CandidateError(f"{self.text}: {error}") from None
+
+def program(text: str, *, timeout: float = TIMEOUT) -> ProcessCandidate:
+    """Start the program of a CANDIDATE text `exec:COMMAND`, and ask it what it is.
+
+    COMMAND is split as a shell splits it, and run without one. timeout: seconds for one answer.
+    Raises CandidateError where the program cannot be started, or describes itself in words that mean nothing.
+    """
+    patience = Patience(timeout)
+    correspondence = Correspondence(_command(text), greeting=protocol.DESCRIBE, patience=patience)
+    try:
+        said = protocol.read_description(correspondence.greet())
+    except ChildError as error:
+        correspondence.close()
+        raise CandidateError(
+            f"{text}: asked {protocol.DESCRIBE.decode()}, to which {{}} is an answer: {error}"
+        ) from None
+    except CandidateError as error:
+        correspondence.close()
+        raise CandidateError(f"{text}: {error}") from None
+    return ProcessCandidate(
+        name=text,
+        text=text,
+        function=_elsewhere,
+        declaration=said.declaration,
+        patience=patience,
+        program=correspondence,
+        numbers=count(1),
+        says_domain=said.says_domain,
+    )
+
+
+def _elsewhere(*_: object) -> object:
+    """What stands in the place of a function: a program has none."""
+    raise NotImplementedError("a program is asked in lines")
 
 
 def _again(text: str, timeout: float) -> ProcessCandidate:
-    return ProcessCandidate(text, timeout=timeout)
+    return program(text, timeout=timeout)
 
 
 def _command(text: str) -> list[str]:

@@ -74,9 +74,9 @@ _SPELLINGS: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a program says of itself; `says_domain` tells whether it stated one, or is held to the common ground."""
+    """What a program says of itself: nothing, or what it declares; in the common ground unless it says a domain."""
 
-    declaration: Declaration
+    declaration: Declaration | None
     says_domain: bool
 
 
@@ -141,6 +141,8 @@ def read_description(line: bytes) -> Description:
     Raises CandidateError, ChildError.
     """
     said = _object(line)
+    if not said:
+        return Description(declaration=None, says_domain=False)
     try:
         _refuse_unknown("field", said, DESCRIPTION)
         words = {name: value for name, value in said.items() if name != "domain"}
@@ -149,6 +151,13 @@ def read_description(line: bytes) -> Description:
         return Description(declaration=getattr(declare(_program), MARK), says_domain=says_domain)
     except (ValueError, TypeError) as error:
         raise CandidateError(f"its answer to {DESCRIBE.decode()}: {error}") from None
+
+
+def described(domain: Domain, layout: Layout) -> str:
+    """The answer to DESCRIBE that declares this, as a program would print it."""
+    usual = Layout()
+    words = {name: getattr(layout, name) for name in DESCRIPTION[1:] if getattr(layout, name) != getattr(usual, name)}
+    return _line({"domain": domain.settings()} | words).decode()
 
 
 def _program() -> None:

@@ -212,10 +212,13 @@ class Domain:
         return tuple(self.plan.why_not(loss) for loss in self.losses if not self.plan.outputs[loss].names)
 
     def __repr__(self) -> str:
-        """As one would write it: the fields that are not at their defaults, in the spelling of ids."""
-        settings = [(each.name, getattr(self, each.name)) for each in fields(self) if each.init]
-        written = [f"{name}={_written(value)!r}" for name, value in settings if value != getattr(DEFAULT_DOMAIN, name)]
-        return f"Domain({', '.join(written)})"
+        """As one would write it: its settings."""
+        return f"Domain({', '.join(f'{name}={value!r}' for name, value in self.settings().items())})"
+
+    def settings(self) -> dict[str, object]:
+        """The fields that are not at their defaults, as they may be given to Domain, in the spelling of ids."""
+        found = [(each.name, getattr(self, each.name)) for each in fields(self) if each.init]
+        return {name: _written(value) for name, value in found if value != getattr(DEFAULT_DOMAIN, name)}
 
 
 def _written(value: object) -> object:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from backproof import check_gradients
-from backproof.candidates import patience
+from backproof.candidates import patience, protocol
 from backproof.candidates.contract import CandidateError, load
-from backproof.candidates.process import ProcessCandidate
+from backproof.candidates.process import ProcessCandidate, _elsewhere, program
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.route import check
@@ -25,7 +25,7 @@ CASES = [build_case(NetworkSpec.parse(f"3-4-2,sigmoid,mse,sum,n5,f64,normal,s{se
 def misbehaving(how: str, *more: object, timeout: float = 10.0) -> ProcessCandidate:
     """The program that does what `how` says at its second request."""
     command = [sys.executable, "-I", "-S", PROGRAMS / "misbehaving.py", how, *more]
-    return ProcessCandidate("exec:" + shlex.join(map(str, command)), timeout=timeout)
+    return program("exec:" + shlex.join(map(str, command)), timeout=timeout)
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +136,7 @@ def test_a_line_that_nobody_asked_for_fails_the_case_after(monkeypatch):
     """It comes too late to fail the case that it belongs to."""
     candidate = misbehaving("late line")
     answers = [candidate.answer(case) for case in CASES[:2]]
-    candidate._correspondence._child._turn(5.0)
+    candidate.program._child._turn(5.0)
     answers += [candidate.answer(case) for case in CASES[1:]]
     assert [answer.failure for answer in answers] == [None, None, "error", None]
     assert answers[2].message == "nobody had asked for what it wrote before this case: 'one more thing'"
@@ -170,10 +170,31 @@ def test_candidate_travels_to_another_process_as_its_text():
     """There it is another program with the same text and patience."""
     candidate = misbehaving("hang", timeout=3.0)
     again = pickle.loads(pickle.dumps(candidate))  # noqa: S301  our own bytes
-    assert (again.text, again.timeout, again.domain) == (candidate.text, 3.0, candidate.domain)
-    assert again._correspondence is not candidate._correspondence
+    assert (again.text, again.patience.timeout, again.domain) == (candidate.text, 3.0, candidate.domain)
+    assert again.program is not candidate.program
     again.close()
     candidate.close()
+
+
+def test_a_program_is_never_called_as_a_function():
+    """It is asked in lines."""
+    with pytest.raises(NotImplementedError, match="in lines"):
+        _elsewhere()
+
+
+def test_a_program_that_describes_nothing_is_told_what_it_looks_like(in_c: str, tmp_path: Path):
+    """The C program, without its own description: the answer to describe that it would need, which it then prints."""
+    silent = tmp_path / "silent"
+    silent.write_text(f"#!/bin/sh\nread line\necho '{{}}'\nexec {in_c.removeprefix('exec:')}\n")
+    silent.chmod(0o755)
+    with pytest.raises(CandidateError) as caught:
+        check(f"exec:{silent}", cases=10)
+    said = str(caught.value)
+    line = next(line.strip() for line in said.splitlines() if line.startswith("    {"))
+    assert 'let it answer {"describe":1} with' in said
+    described = protocol.read_description(line.encode()).declaration.domain
+    assert {formula.name for formula in described.activations} == {"sigmoid"}
+    assert described.biases == "always"
 
 
 @pytest.mark.parametrize(

@@ -118,16 +118,24 @@ def test_reply_may_say_what_is_not_supported():
 def test_description_is_what_a_declaration_is():
     """Nothing, or the words of @candidate; a domain without dtypes is float64."""
     silent = read_description(b"{}")
-    assert (silent.says_domain, silent.declaration.domain, silent.declaration.layout) == (
-        False,
-        common_ground(),
-        Layout(),
-    )
+    assert (silent.says_domain, silent.declaration) == (False, None)
+    laid = read_description(b'{"bias":"row"}')
+    assert (laid.says_domain, laid.declaration.domain) == (False, common_ground())
+    assert laid.declaration.layout == Layout(bias="row")
     said = read_description(b'{"domain":{"depth":[1,3],"activations":["tanh","relu"],"widths":null},"bias":"row"}')
     assert said.says_domain
     assert said.declaration.domain == Domain(depth=(1, 3), activations=("tanh", "relu"), dtypes="float64")
     assert said.declaration.layout == Layout(bias="row")
     assert protocol._program() is None
+
+
+def test_description_is_written_as_it_is_read():
+    """Only what is not the default: the line that a program can print."""
+    domain, layout = Domain(activations=("tanh", "relu"), depth=(1, 3), dtypes="float64"), Layout(samples="columns")
+    text = protocol.described(domain, layout)
+    assert text == ('{"domain":{"depth":[1,3],"activations":["tanh","relu"],"dtypes":"float64"},"samples":"columns"}')
+    again = read_description(text.encode()).declaration
+    assert (again.domain, again.layout) == (domain, layout)
 
 
 @pytest.mark.parametrize(
