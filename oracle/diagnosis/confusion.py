@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, Literal
 
-import numpy as np
-
+from backproof.candidates.contract import Answer
 from backproof.cases.case import Case, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import iterate_specs
@@ -140,7 +139,7 @@ def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
         if not differs(hypothesis, case) or not each_shows(case):
             continue
         differing.append(spec)
-        exhibit = inquiry.exhibit(case)
+        exhibit = inquiry.judged(case, _answer(hypothesis, case))
         found += exhibit.wrong
         undecided += not exhibit.wrong and any(check.verdict is Verdict.UNDECIDED for check in exhibit.checks)
         if len(differing) == MET:
@@ -193,14 +192,22 @@ def _each_shows(hypothesis: Hypothesis) -> Callable[[Case], bool]:
     return lambda case: all(_differ(hypothesis, part, case) for part in parts)
 
 
+def _answer(hypothesis: Hypothesis, case: Case) -> Answer:
+    """What the planted network returns; where a fault keeps something, after a call with other data."""
+    if not any(plant.fault.equation == "state" for plant in hypothesis.plants):
+        return hypothesis.answer(case)
+    planted = Planted(hypothesis.plants)
+    planted.answer(build_case(replace(case.spec, seed=case.spec.seed + 1)))
+    return planted.answer(case)
+
+
 def _differ(first: Hypothesis, second: Hypothesis, case: Case) -> bool:
-    one, other = first.answer(case), second.answer(case)
+    one, other = _answer(first, case), _answer(second, case)
     if one.failure is not None or other.failure is not None:
         return one.failure != other.failure
     own, right = arrays(one), arrays(other)
     size = sizes(right)
-    with np.errstate(all="ignore"):
-        return own.keys() != right.keys() or not all(same(own[key], right[key], size[key]) for key in own)
+    return own.keys() != right.keys() or not all(same(own[key], right[key], size[key]) for key in own)
 
 
 def by_equation(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
