@@ -109,9 +109,7 @@ def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) ->
     if not isinstance(candidate, str):
         if hasattr(candidate, "answer") and hasattr(candidate, "domain"):
             return (cast("Candidate", candidate),)
-        if callable(candidate):
-            return (finding.wrap(candidate),)
-        raise CandidateError(f"a candidate is a name, a function or a Candidate; got {candidate!r}")
+        return (finding.wrap(candidate),)
     if candidate in builtin.BUILTIN:
         return (builtin.BUILTIN[candidate](),)
     if candidate.startswith("exec:"):

@@ -52,10 +52,31 @@ def find(text: str, *, timeout: float = TIMEOUT) -> tuple[FunctionCandidate, ...
     return tuple(replace(_candidate(module, where, name), patience=Patience(timeout)) for name in names)
 
 
-def wrap(function: Callable[..., object]) -> FunctionCandidate:
-    """A function that is already at hand, declared or not, as a candidate."""
+def wrap(given: object) -> FunctionCandidate:
+    """A function that is already at hand, declared or not, or an object with a method `loss_and_gradients`.
+
+    Raises CandidateError for a class, which is neither.
+    """
+    if isinstance(given, type):
+        raise CandidateError(
+            f"{given.__qualname__} is a class: hand over an object of it that has a method {FUNCTION}(network, x, y), "
+            f"or a function that makes one"
+        )
+    function = _method(given) or given
+    if not callable(function):
+        raise CandidateError(
+            f"a candidate is a name, a function, an object with a method {FUNCTION}, or a Candidate; got {given!r}"
+        )
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return made(name, function, getattr(function, MARK, None))
+
+
+def _method(given: object) -> Callable[..., object] | None:
+    """An object's own way to answer; functions, classes and modules are no such objects."""
+    if isinstance(given, type | ModuleType) or inspect.isroutine(given):
+        return None
+    method = getattr(given, FUNCTION, None)
+    return method if callable(method) else None
 
 
 def _module_from_file(path: Path) -> ModuleType:
@@ -99,6 +120,9 @@ def _names(module: ModuleType, where: str) -> list[str]:
     declared = [name for name, value in own.items() if hasattr(value, MARK)]
     if declared or FUNCTION in own:
         return declared or [FUNCTION]
+    objects = [name for name, value in vars(module).items() if not name.startswith("_") and _method(value) is not None]
+    if objects:
+        return objects
     functions = [
         name for name, value in own.items() if inspect.isfunction(value) and value.__module__ == module.__name__
     ]
@@ -111,6 +135,7 @@ def _names(module: ModuleType, where: str) -> list[str]:
 
 
 def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
+    inside: object = module
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -118,13 +143,15 @@ def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
             close = difflib.get_close_matches(name, live, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise CandidateError(f"{where} has no {name!r}.{hint} It has: {', '.join(live) or 'nothing callable'}.")
-        found = getattr(found, part)
-    if not callable(found) or isinstance(found, type):
-        kind = (
-            "a class; name a function or a method"
-            if isinstance(found, type)
-            else f"a {type(found).__name__}, not a function"
-        )
-        raise CandidateError(f"{where}:{name} is {kind}: {FUNCTION}(network, x, y)")
-    text = f"{where}:{name}"
-    return made(text, found, getattr(found, MARK, None), text)
+        inside, found = found, getattr(found, part)
+    function = _method(found) or found
+    if isinstance(found, type):
+        kind = f"a class; make an object of it and name that, or a method of it: {FUNCTION}(network, x, y)"
+    elif isinstance(inside, type) and inspect.isfunction(found):
+        kind = f"a method without an object: write net = {inside.__name__}() and name {where}:net.{found.__name__}"
+    elif not callable(function):
+        kind = f"a {type(found).__name__}, not a function: {FUNCTION}(network, x, y)"
+    else:
+        text = f"{where}:{name}"
+        return made(text, function, getattr(function, MARK, None), text)
+    raise CandidateError(f"{where}:{name} is {kind}")

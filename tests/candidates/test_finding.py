@@ -97,7 +97,11 @@ def test_find_lets_a_file_import_its_neighbours(folder: Path):
         ("needs.py", "importing needs.py failed with ModuleNotFoundError: No module named 'no_such' (needs.py:1)"),
         ("leaves.py", "importing leaves.py failed with SystemExit: bye"),
         ("no_such_module:f", "importing module 'no_such_module' failed with ModuleNotFoundError: "),
-        ("kinds.py:Net", "kinds.py:Net is a class; name a function or a method: loss_and_gradients(network, x, y)"),
+        ("kinds.py:Net", "kinds.py:Net is a class; make an object of it and name that, or a method of it: loss_and_gr"),
+        (
+            "kinds.py:Net.run",
+            "kinds.py:Net.run is a method without an object: write net = Net() and name kinds.py:net.run",
+        ),
         ("kinds.py:number", "kinds.py:number is a int, not a function: loss_and_gradients(network, x, y)"),
         ("a b:c", "cannot read 'a b:c' as a candidate: write my_net.py, my_net.py:name or package.module:name"),
     ],
@@ -112,7 +116,7 @@ def test_find_says_what_is_wrong(folder: Path, text: str, message: str):
     (folder / "garbled.py").write_text("f(\n")
     (folder / "needs.py").write_text("import no_such\n")
     (folder / "leaves.py").write_text("raise SystemExit('bye')\n")
-    (folder / "kinds.py").write_text("class Net: ...\nnumber = 3\n")
+    (folder / "kinds.py").write_text("class Net:\n    def run(self, network, x, y): ...\nnumber = 3\n")
     with pytest.raises(CandidateError, match="^" + re.escape(message)):
         find(text)
 
@@ -151,9 +155,10 @@ def test_find_hands_the_timeout_on(folder: Path):
             "no candidate 'scrach'. Did you mean 'scratch'? A candidate is one of the built-in 'scratch' and 'torch'",
         ),
         ("q", "no candidate 'q'. A candidate is one of"),
-        (3, "a candidate is a name, a function or a Candidate; got 3"),
+        (3, "a candidate is a name, a function, an object with a method loss_and_gradients, or a Candidate; got 3"),
+        (Path, "Path is a class: hand over an object of it that has a method loss_and_gradients(network, x, y), or a"),
     ],
-    ids=["close", "far", "number"],
+    ids=["close", "far", "number", "class"],
 )
 def test_load_says_what_a_candidate_is(given: object, message: str):
     """The built-in names, the closest one, and how a function is written."""
@@ -174,3 +179,29 @@ def test_load_takes_functions_and_candidates_as_they_are(folder: Path):
     (folder / "my_net.py").write_text(PLAIN)
     assert load("my_net.py")[0].name == "my_net.py:loss_and_gradients"
     assert [load(name)[0].name for name in ("scratch", "torch")] == ["scratch", "torch"]
+
+
+OBJECT = """
+from backproof import Domain, candidate
+
+class Net:
+    def __call__(self, x): ...
+
+    @candidate(Domain(activations="tanh"), bias="row")
+    def loss_and_gradients(self, network, x, y):
+        return self
+
+net = Net()
+"""
+
+
+def test_find_takes_an_object_with_the_usual_method(folder: Path):
+    """By its name, or as what the file has; what its method declares is its declaration."""
+    (folder / "objects.py").write_text(OBJECT)
+    for text in ("objects.py", "objects.py:net", "objects:net", "objects.py:net.loss_and_gradients"):
+        (found,) = find(text)
+        assert found.declaration.layout.bias == "row"
+        assert type(found.function(1, 2, 3)).__name__ == "Net"
+    (at_hand,) = load(sys.modules["objects"].net)
+    assert at_hand.name == "Net.loss_and_gradients"
+    assert at_hand.declaration.layout.bias == "row"
