@@ -62,6 +62,8 @@ class HostedCandidate(FunctionCandidate):
         except ChildError as error:
             return Answer(failure=error.failure, message=self._told(error, seconds))
         answer: Answer = unpacked(line)
+        if answer.message.startswith(("BdbQuit", "EOFError")):
+            answer = replace(answer, message=f"{answer.message}; it has no terminal here, but has with --in-process")
         if answer.failure == "timeout":
             self.patience.failed("timeout", answer.message)
         else:

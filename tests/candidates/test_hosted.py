@@ -15,6 +15,7 @@ from backproof.candidates.layout import Declaration, Layout
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.cli import app
+from backproof.examine import examine
 from backproof.route import check
 
 CASES = [build_case(NetworkSpec.parse(f"3-4-2,sigmoid,mse,sum,n{n},f64,normal,s7")) for n in (2, 3, 4, 5)]
@@ -185,6 +186,34 @@ def test_hosted_function_is_not_here():
     """Whoever calls it by mistake is told."""
     with pytest.raises(NotImplementedError, match="called by its host"):
         hosted._elsewhere()
+
+
+def test_hosted_candidate_that_gives_the_same_buffer_twice_is_found_out(hostile):
+    """What arrives here are copies: the host sees that the arrays behind an earlier answer change."""
+    Path("buffer.py").write_text(
+        "import numpy as np\nkept = np.zeros((2, 3)), np.zeros(2)\n"
+        "def loss_and_gradients(network, x, y):\n"
+        "    kept[0][...] = x.sum()\n"
+        "    return 0.0, kept[:1], kept[1:]\n"
+    )
+    (candidate,) = load("buffer.py", apart=True)
+    case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n5,f64,normal,s7"))
+    *_, last = examine(candidate, case, repeat=True)
+    assert (last.verdict, last.note) == (
+        "nondeterministic",
+        "a later call changed weights[0] of an earlier answer: return a copy",
+    )
+    candidate.host.close()
+
+
+def test_a_debugger_is_sent_where_it_has_a_terminal(hostile):
+    """A breakpoint in a hosted file ends the call."""
+    Path("stops.py").write_text("def loss_and_gradients(network, x, y):\n    breakpoint()\n    return None\n")
+    (candidate,) = load("stops.py", apart=True)
+    answer = candidate.answer(CASES[0])
+    assert answer.message.startswith("BdbQuit (stops.py:")
+    assert answer.message.endswith("it has no terminal here, but has with --in-process")
+    candidate.host.close()
 
 
 def test_a_file_that_ends_its_process_on_every_tenth_case_loses_nothing_else(hostile):
