@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backproof import arbiter
 from backproof.arbiter import TRUE, ZERO, arbitrate, uncancelled
 from backproof.bounds import Bounds
 from backproof.candidates.builtin import Scratch
@@ -102,6 +103,16 @@ def test_what_is_not_offered_is_not_asked():
     silent = replace(answer, deltas=None, inputs=None)
     settled = arbitrate(case, checks, silent, reference, bounds)
     assert {check.verdict for check in settled if check.quantity == "delta"} == {Verdict.UNDECIDED}
+
+
+def test_exact_arithmetic_is_not_asked_of_networks_of_any_size(monkeypatch):
+    """Beyond so many products, what is undecided stays so; a batch counts as often as it has samples."""
+    case, checks, answer, reference, bounds = undecided(CANCELS)
+    products = 27 * (12 * 4 + 4 * 7 + 7 * 16)
+    monkeypatch.setattr(arbiter, "PRODUCTS", products - 1)
+    assert arbitrate(case, checks, answer, reference, bounds) is checks
+    monkeypatch.setattr(arbiter, "PRODUCTS", products)
+    assert arbitrate(case, checks, answer, reference, bounds)[0].verdict is Verdict.AGREE
 
 
 @pytest.mark.parametrize(("activation", "leading"), [("softmax", "p s"), ("softmin", "-p s"), ("log_softmax", "s")])
