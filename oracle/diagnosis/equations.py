@@ -291,7 +291,7 @@ def _test(equation: str, layer: int | None, own: Array, expected: Rounded, readi
 
 
 def _ratio(own: Array, expected: Array, bound: Array) -> float | None:
-    """The constant own / expected, to half of float64's digits, where all entries that tell have the same."""
+    """The constant own / expected, to half of float64's digits, where all entries that tell have the same: not 1."""
     telling = np.isfinite(own) & np.isfinite(expected) & (np.abs(expected) > bound / EVIDENCE)
     if not telling.any() or not np.isfinite(own).all():
         return None
@@ -299,7 +299,7 @@ def _ratio(own: Array, expected: Array, bound: Array) -> float | None:
     ratio = float(np.median(ratios))
     if (np.abs(own - ratio * expected) > (1.0 + abs(ratio)) * bound).any():
         return None
-    return float(np.float32(ratio))
+    return None if np.float32(ratio) == 1.0 else float(np.float32(ratio))
 
 
 def _position(layer: int | None, depth: int) -> str:
