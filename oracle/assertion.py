@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 
+from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Candidate, load
 from backproof.cases.case import Case
 from backproof.cases.spec import NetworkSpec
@@ -53,9 +55,26 @@ def check_gradients(candidate: object, case: Case) -> tuple[Check, ...]:
     `candidate` is a function `loss_and_gradients(network, x, y)`, a CANDIDATE text such as "scratch", or a Candidate.
     """
     checks: tuple[Check, ...] = ()
-    for found in load(candidate):
+    for found in _loaded(candidate):
         judged = examine(found, case)
         if any(check.verdict.fails for check in judged):
             raise GradientError(found, case, judged)
         checks += judged
     return checks
+
+
+def _loaded(candidate: object) -> tuple[Candidate, ...]:
+    """The candidates; one process of a program for all the examples of a test, waited for anew in each."""
+    if isinstance(candidate, str) and candidate.startswith("exec:"):
+        loaded = _program(candidate, Path.cwd())
+    else:
+        loaded = load(candidate)
+    for each in loaded:
+        if isinstance(each, FunctionCandidate):
+            each.patience.answered()
+    return loaded
+
+
+@lru_cache(maxsize=4)
+def _program(text: str, here: Path) -> tuple[Candidate, ...]:
+    return load(text)

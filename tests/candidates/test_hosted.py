@@ -17,6 +17,7 @@ from backproof.cases.domain import Domain
 from backproof.cli import app
 from backproof.examine import examine
 from backproof.route import check
+from backproof.shards import Task
 
 CASES = [build_case(NetworkSpec.parse(f"3-4-2,sigmoid,mse,sum,n{n},f64,normal,s7")) for n in (2, 3, 4, 5)]
 HOSTILE = """
@@ -146,6 +147,8 @@ def test_hosted_candidate_travels_to_another_process(hostile):
     assert first.host is other.host is not candidate.host
     assert (first.declaration, other.declaration.layout) == (None, Layout())
     assert first.answer(CASES[0]).failure is None
+    task = Task(candidate=candidate, domain=candidate.domain, seed=0, shard=0, count=1)
+    assert task.portable() is task
     hosted._host_again.cache_clear()
     first.host.close()
     candidate.host.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backproof import check_gradients
+from backproof import assertion, check_gradients
 from backproof.candidates import patience, protocol
 from backproof.candidates.contract import CandidateError, load
 from backproof.candidates.process import ProcessCandidate, _elsewhere, program
@@ -195,6 +195,17 @@ def test_a_program_that_describes_nothing_is_told_what_it_looks_like(in_c: str, 
     described = protocol.read_description(line.encode()).declaration.domain
     assert {formula.name for formula in described.activations} == {"sigmoid"}
     assert described.biases == "always"
+
+
+def test_a_test_suite_starts_a_program_once(in_c: str, monkeypatch: pytest.MonkeyPatch):
+    """Not for each example; and one that failed in twenty of them is asked in the next all the same."""
+    (candidate,) = assertion._loaded(in_c)
+    assert assertion._loaded(in_c) == (candidate,)
+    for _ in range(patience.GIVE_UP):
+        candidate.patience.failed("error", "it crashed")
+    case = build_case(NetworkSpec.parse("3-2,sigmoid,half_squared_error,sum,n5,f64,normal,s1"))
+    assert {str(one.verdict) for one in check_gradients(in_c, case)} == {"agree", "not_offered"}
+    assertion._program.cache_clear()
 
 
 @pytest.mark.parametrize(
