@@ -7,6 +7,7 @@ leads a process group of its own, so that what it started ends with it, and Ctrl
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -27,6 +28,7 @@ LAST_WORDS: Final = 3
 """Lines of stderr that a message quotes."""
 QUOTED: Final = 120
 """Characters of a line that a message quotes."""
+_ERROR: Final = re.compile(r"error|exception|panic|assert|fatal", re.IGNORECASE)
 PARTING: Final = 1.0
 """Seconds for a process that has closed its stdout to end by itself and say why."""
 
@@ -183,9 +185,12 @@ class Child:
 
 
 def _last_words(noise: str) -> str:
-    """The last lines of stderr, as the end of a sentence; "" for silence."""
-    lines = [line[:QUOTED] for line in noise.splitlines() if line.strip()]
-    return f"; its last words on stderr: {' | '.join(lines[-LAST_WORDS:])}" if lines else ""
+    """The last lines of stderr, and the last that speaks of an error, as the end of a sentence; "" for silence."""
+    lines = [line.strip()[:QUOTED] for line in noise.splitlines() if line.strip()]
+    last = lines[-LAST_WORDS:]
+    if not any(map(_ERROR.search, last)):
+        last = [*filter(_ERROR.search, lines)][-1:] + last
+    return f"; its last words on stderr: {' | '.join(last)}" if last else ""
 
 
 def quoted(data: bytes | bytearray) -> str:

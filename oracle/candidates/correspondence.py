@@ -49,15 +49,13 @@ class Correspondence:
     def ask(self, line: bytes, *, limit: int) -> bytes:
         """The answer to a line, of at most about `limit` bytes, by a process that is running or is started for it.
 
-        Whoever asks says `answered` or `failed` when the answer has been read. Raises ChildError, after `failed`.
+        Whoever asks says to `patience` what came of it. Raises ChildError; the next question goes to a new process.
         """
         try:
             child = self._child or self._restart()
             return child.ask(line, patience=self.patience.seconds + self.grace, limit=limit)
-        except BaseException as error:
+        except BaseException:
             self.close()
-            if isinstance(error, ChildError):
-                self.patience.failed(error.failure, str(error))
             raise
 
     def _restart(self) -> Child:
@@ -65,15 +63,6 @@ class Correspondence:
             return self._greeted()[0]
         except ChildError as error:
             raise ChildError(error.failure, f"it could not be started again: {error}") from None
-
-    def answered(self) -> None:
-        """Its last answer could be read."""
-        self.patience.answered()
-
-    def failed(self, error: ChildError) -> None:
-        """Its last answer is of no use, and neither is the process: the next question goes to a new one."""
-        self.close()
-        self.patience.failed(error.failure, str(error))
 
     def close(self) -> None:
         """End the process, if there is one."""

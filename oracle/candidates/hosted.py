@@ -60,7 +60,9 @@ class HostedCandidate(FunctionCandidate):
         try:
             line = self.host.ask(packed(question), limit=LIMIT)
         except ChildError as error:
-            return Answer(failure=error.failure, message=self._told(error, seconds))
+            message = self._told(error, seconds)
+            self.patience.failed(error.failure, message)
+            return Answer(failure=error.failure, message=message)
         answer: Answer = unpacked(line)
         if answer.message.startswith(("BdbQuit", "EOFError")):
             answer = replace(answer, message=f"{answer.message}; it has no terminal here, but has with --in-process")

@@ -51,12 +51,11 @@ class ProcessCandidate(FunctionCandidate):
         number = next(self.numbers)
         try:
             line = self.program.ask(protocol.request(number, case, layout), limit=protocol.limit(case))
-        except ChildError as error:
-            return Answer(failure=error.failure, message=str(error))
-        try:
             said = protocol.read_reply(line, number)
         except ChildError as error:
-            self.program.failed(error)
+            # What a process says after it was misunderstood once may be meant for the question before.
+            self.program.close()
+            self.patience.failed(error.failure, str(error))
             return Answer(failure=error.failure, message=str(error))
         self.patience.answered()
         if isinstance(said, str):

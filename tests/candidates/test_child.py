@@ -108,9 +108,10 @@ def test_child_interrupted_in_a_question_is_ended(monkeypatch):
             "a line of more than 1,000 bytes",
         ),
         ("print('a\\nb', flush=True)\nimport time\ntime.sleep(60)", "error", "more than one line for one request"),
-        ("import sys\nsys.exit('1\\n2\\n\\n3\\n4')", "error", "exit status 1; its last words on stderr: 2 | 3 | 4"),
+        ("sys.exit('1\\n2\\n\\n3\\n4')", "error", "exit status 1; its last words on stderr: 2 | 3 | 4"),
+        ("sys.exit('Error: no\\n2\\n3\\n4\\n5')", "error", "its last words on stderr: Error: no | 3 | 4 | 5"),
     ],
-    ids=["exit", "signal", "partial", "long", "two", "words"],
+    ids=["exit", "signal", "partial", "long", "two", "words", "error"],
 )
 def test_child_failure_is_told(code: str, verdict: str, text: str):
     """How it ended, what it had begun to say, its last words."""
