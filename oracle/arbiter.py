@@ -65,7 +65,7 @@ def _settled(case: Case, check: Check, offered: Offered, reference: Gradients, b
         if name is not None and not _is_true(entry(reference, quantity, layer), middle, radius, "float64"):
             return exact._replace(verdict=Verdict.REFERENCE_WRONG, note=name)
         return exact._replace(verdict=Verdict.AGREE, note=TRUE)
-    if quantity != "loss" and not middle.any() and (radius <= SMALLEST).all():
+    if quantity != "loss" and (np.abs(middle) + radius < np.finfo(np.float64).smallest_normal).all():
         limit = entry(bounds.limit("textbook", dtype=dtype), quantity, layer)
         size = uncancelled(case)[quantity, layer]
         if (np.abs(given.astype(np.float64)) <= limit).all() and shows(float(limit.max()), size, dtype):

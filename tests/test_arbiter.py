@@ -8,7 +8,7 @@ import pytest
 from backproof import arbiter
 from backproof.arbiter import TRUE, ZERO, arbitrate, uncancelled
 from backproof.bounds import Bounds
-from backproof.candidates.builtin import Scratch
+from backproof.candidates.builtin import Scratch, Torch
 from backproof.cases import NetworkSpec, build_case
 from backproof.comparison import compare
 from backproof.doubts import CANCELLATION, KINK, SATURATION
@@ -27,6 +27,8 @@ BESIDE = (
     "4-12-1-8-3-13-5,hardsigmoid-relu6-gelu=tanh-elu-leaky_relu-hardsigmoid,huber,batchmean,n28,f64,normal,"
     "s51402361,bias=000000"
 )
+# The same with an enclosure that is a few subnormal numbers wide.
+NEARLY = "2-8-14-1-11-13,silu-sigmoid-hardtanh-hardshrink=1-log_softmax,l1,sum,n1,f32,normal,s71082145,bias=00000"
 LOST = "15-1-2,relu-softmin,bce,none,n9,f32,normal,s36849602,bias=00"
 
 
@@ -43,14 +45,20 @@ def undecided(text, candidate=None):
     return case, compare(case, answer, reference, bounds), answer, reference, bounds
 
 
-@pytest.mark.parametrize("text", [CANCELS, VANISHES, ABSOLUTE, BESIDE, LOST])
-def test_nothing_stays_undecided_that_is_right(text):
+@pytest.mark.parametrize(
+    ("text", "candidate"),
+    [
+        *[(text, Scratch()) for text in (CANCELS, VANISHES, ABSOLUTE, BESIDE, NEARLY, LOST)],
+        *[(text, Torch()) for text in (VANISHES, ABSOLUTE, NEARLY)],
+    ],
+)
+def test_nothing_stays_undecided_that_is_right(text, candidate):
     """Every reason for which a bound says nothing in the normal filling; all quantities are decided in the end."""
-    _, checks, *_ = undecided(text)
+    _, checks, *_ = undecided(text, candidate)
     reasons = {check.note for check in checks if check.verdict is Verdict.UNDECIDED}
     assert reasons
     assert reasons <= {CANCELLATION, SATURATION, KINK}
-    verdicts = {check.verdict for check in Examiner(Scratch()).examine(case_of(text))}
+    verdicts = {check.verdict for check in Examiner(candidate).examine(case_of(text))}
     assert verdicts <= {Verdict.AGREE, Verdict.REFERENCE_WRONG}
 
 
