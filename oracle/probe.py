@@ -24,7 +24,7 @@ from backproof.candidates.process import ProcessCandidate
 from backproof.candidates.protocol import DESCRIBE, described
 from backproof.cases.case import Case, build_case
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula, accepts, target_kind
-from backproof.cases.domain import Domain
+from backproof.cases.domain import DEFAULT_DOMAIN, Domain
 from backproof.cases.gradients import Array, Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.comparison import given_for
@@ -135,10 +135,10 @@ class Probe:
 
     def _working(self) -> list[tuple[Layout, Case]]:
         """The layouts whose answers have the right shapes, each with the case that shows it."""
-        for loss in ("half_squared_error", "cross_entropy"):
-            for widths, batch_size in SHAPES:
-                case = _case(widths, batch_size, loss=loss, output="identity" if loss == "cross_entropy" else "sigmoid")
-                layouts = list(_layouts(vectors=widths[-1] == 1))
+        for widths, batch_size in SHAPES:
+            layouts = list(_layouts(vectors=widths[-1] == 1))
+            for loss, output in (("half_squared_error", "sigmoid"), ("cross_entropy", "identity")):
+                case = _case(widths, batch_size, loss=loss, output=output)
                 working = [(layout, case) for layout in layouts if fits(case, self._asked(layout, case))]
                 if working:
                     return working
@@ -148,7 +148,7 @@ class Probe:
         if self.spent > PATIENCE:
             raise _TooSlowError
         start = time.monotonic()
-        answer = ask(replace(self.candidate, declaration=Declaration(domain=Domain(), layout=layout)), case)
+        answer = ask(replace(self.candidate, declaration=Declaration(domain=DEFAULT_DOMAIN, layout=layout)), case)
         self.spent += time.monotonic() - start
         return answer
 

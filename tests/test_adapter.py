@@ -86,7 +86,7 @@ def test_an_adapter_agrees_once_it_is_filled_in(tmp_path, layout: Layout):
     """In every layout, one edit is enough."""
     path = tmp_path / "my_net.py"
     path.write_text(filled(adapter("function", layout, path="my_net.py"), network(layout)))
-    report = check(str(path), cases=8, diagnosis=False)
+    report = check(load(str(path))[0], cases=4, diagnosis=False)
     assert report.verdict == "agrees"
     assert report.tally.verdicts["agree"] == report.tally.compared
 
@@ -125,9 +125,9 @@ def test_a_step_and_a_class_agree_too(tmp_path, kind: str, front: str):
     """The network of the README around which they are written."""
     path = tmp_path / "my_net.py"
     path.write_text(filled(adapter(kind, Layout(), path="my_net.py"), front + network(Layout())))
-    report = check(str(path), cases=20, diagnosis=False)
+    report = check(load(str(path))[0], cases=10, diagnosis=False)
     assert report.verdict == "agrees"
-    assert report.tally.verdicts["agree"] == report.tally.compared > 20
+    assert report.tally.verdicts["agree"] == report.tally.compared > 10
 
 
 @pytest.mark.parametrize("layout", [LAYOUTS[0], LAYOUTS[-1]], ids=lambda layout: layout.written() or "default")
@@ -136,7 +136,7 @@ def test_a_program_agrees_too(tmp_path, layout: Layout):
     path = tmp_path / "my_net"
     path.write_text(filled(adapter("exec", layout, path="my_net"), network(layout)))
     path.chmod(0o755)
-    report = check(f"exec:{path}", cases=10, diagnosis=False)
+    report = check(f"exec:{path}", cases=5, diagnosis=False)
     assert report.verdict == "agrees"
     assert report.domain.losses[0].name == "half_squared_error"
 

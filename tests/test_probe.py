@@ -173,7 +173,7 @@ def test_first_contact_prints_the_line_that_works(function, line: str, said: str
     # A copy, so that the function itself stays undeclared. The line is our own, and to paste it is the point.
     copy = types.FunctionType(function.__code__, function.__globals__)
     declared = eval(declare, {"candidate": candidate, "Domain": Domain})(copy)  # noqa: S307
-    report = check(declared, cases=15, diagnosis=False)
+    report = check(declared, cases=5, diagnosis=False)
     wrong = {quantity for quantity, _ in report.tally.first_wrong}
     assert wrong == ({"loss"} if function is other_loss else set())
 

@@ -11,7 +11,7 @@ from backproof.verdicts import Verdict
 
 ADAPTERS = Path(__file__).parent / "adapters"
 OPTIONAL = {"with_jax": "jax", "with_autograd": "autograd"}
-CASES = {"with_jax": 10}  # it takes its time
+CASES = {"with_jax": 6}  # it takes its time
 
 
 def adapted(name: str):
@@ -38,7 +38,7 @@ def adapted(name: str):
 )
 def test_what_is_right_agrees(file: str, name: str):
     """Every quantity that is offered is decided, and none is accused."""
-    report = check(adapted(file)[name], cases=CASES.get(file, 25), diagnosis=False)
+    report = check(adapted(file)[name], cases=CASES.get(file, 15), diagnosis=False)
     assert report.verdict == "agrees", str(report)
     assert set(report.tally.verdicts) <= {Verdict.AGREE, Verdict.NOT_OFFERED}
 

@@ -32,7 +32,7 @@ def objective(parameters, network, x, y):
     Domain(
         depth=2,
         activations=("sigmoid", "tanh"),
-        output_activations=("identity", "tanh"),
+        output_activations="identity",
         losses=("half_squared_error", "cross_entropy=index"),
         reductions="mean",
         biases="always",
