@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from backproof.bounds import Bounds
 from backproof.cases.case import Case
 from backproof.cases.gradients import Array
 from backproof.diagnosis.evidence import Exhibit, Inquiry
@@ -19,6 +20,9 @@ from backproof.diagnosis.hypotheses import same
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.divisors import divisor
 from backproof.truth.objective_bounds import penalty_gradient
+
+_Pair = tuple[str, int, Array, Array]
+"""A quantity, "weight" or "bias", the layer counted from 0, the gradient of a batch, and the sum of its samples'."""
 
 LARGEST_BATCH: Final = 8
 """Batches above this are not taken apart: smaller ones show the same."""
@@ -62,16 +66,19 @@ def additive(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Additivity:
             continue
         tested += 1
         repeated |= any(one.repeats > 1 for one in ones if one is not None)
-        found = _compared(exhibit, [one for one in ones if one is not None])
-        broken.update(quantity for quantity, own, added in found if not same(own, added, _size(added)))
-        ratios.append((batch_size, _common_ratio([(own, added) for _, own, added in found])))
+        asked = [one for one in ones if one is not None]
+        found = _compared(exhibit, asked)
+        off = {quantity for quantity, _, own, added in found if not same(own, added, _size(added))}
+        if off and not _explained_by_rounding(exhibit, asked, found):
+            broken.update(off)
+        ratios.append((batch_size, _common_ratio([(own, added) for _, _, own, added in found])))
     constant = [(number, ratio) for number, ratio in ratios if ratio is not None]
     uniform = bool(broken) and len(constant) == len(ratios)
     return Additivity(frozenset(broken), tested > 0, tuple(constant) if uniform else (), repeated)
 
 
-def _compared(exhibit: Exhibit, ones: Sequence[Exhibit]) -> list[tuple[str, Array, Array]]:
-    """(quantity, the gradient of the batch, the sum of its samples), each without the penalty, which is no sample's."""
+def _compared(exhibit: Exhibit, ones: Sequence[Exhibit]) -> list[_Pair]:
+    """The gradients of a batch and the sums of its samples', each without the penalty, which is no sample's."""
     found = []
     with np.errstate(all="ignore"):
         for quantity, is_bias in (("weight", False), ("bias", True)):
@@ -82,18 +89,33 @@ def _compared(exhibit: Exhibit, ones: Sequence[Exhibit]) -> list[tuple[str, Arra
                 scale = divisor(exhibit.case)
                 parts = [_plain(one, at, is_bias=is_bias) for one in ones]
                 terms = [part * divisor(one.case) for part, one in zip(parts, ones, strict=True) if part is not None]
-                found.append((quantity, own, np.sum(terms, axis=0) / scale))
+                found.append((quantity, at, own, np.sum(terms, axis=0) / scale))
     return found
 
 
+def _explained_by_rounding(exhibit: Exhibit, ones: Sequence[Exhibit], found: Sequence[_Pair]) -> bool:
+    """Whether right answers to the batch and to its samples can be as far from each other: where the terms cancel."""
+    limits = [Bounds(each.case, each.answer.read_off).limit("textbook") for each in (exhibit, *ones)]
+    shares = [1.0, *(each.repeats * divisor(each.case) / divisor(exhibit.case) for each in ones)]
+    with np.errstate(all="ignore"):
+        for quantity, at, own, added in found:
+            arrays = [(limit.biases if quantity == "bias" else limit.weights)[at] for limit in limits]
+            allowed = sum(share * array for share, array in zip(shares, arrays, strict=True) if array is not None)
+            if not (np.abs(own - added) <= allowed).all():
+                return False
+    return True
+
+
 def _plain(exhibit: Exhibit, at: int, *, is_bias: bool) -> Array | None:
+    """A gradient less its penalty, in the less precise of its own type and the case's: it is as exact as that."""
     case: Case = exhibit.case
     given = (exhibit.answer.biases if is_bias else exhibit.answer.weights)[at]
     parameter = (case.biases if is_bias else case.weights)[at]
     if given is None or parameter is None:
         return None
     penalised = penalty_gradient(case, parameter, Arithmetic.of(case.spec.dtype), is_bias=is_bias)
-    return given.astype(np.float64) if penalised is None else given - penalised.value
+    narrow = np.float32 if "float32" in (case.spec.dtype, given.dtype.name) else np.float64
+    return np.asarray(given if penalised is None else given - penalised.value, dtype=narrow)
 
 
 def _size(array: Array) -> float:

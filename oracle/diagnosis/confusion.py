@@ -29,6 +29,8 @@ Result = Literal["rightly", "among equals", "wrongly", "unexplained", "equivalen
 
 MET: Final = 12
 """On how many networks on which a fault changes the numbers it is examined."""
+RATE: Final = 0.3
+"""The learning rate of planted training steps: not 1, at which a rate that is applied twice would not show."""
 TRIED: Final = 600
 """How many networks are searched for them."""
 
@@ -107,14 +109,14 @@ class Trial:
 def alone(fault: Fault, *, domain: Domain | None = None, seed: int = 0) -> Trial:
     """One fault, planted on random networks until it has shown on MET of them."""
     if domain is None:
-        domain = one_shape() if fault.equation == "state" else arena()
-    return _trial(Hypothesis((Plant(fault),)), domain, seed)
+        domain = one_shape() if fault.remembers else arena()
+    return _trial(Hypothesis((Plant(fault),), RATE if fault.only_steps else 1.0), domain, seed)
 
 
 def in_pairs(count: int, *, seed: int = 0, domain: Domain | None = None) -> Iterator[Trial]:
     """`count` pairs of faults of different equations, planted together; pairs that cannot be are drawn again."""
     drawn = random.Random(seed)  # noqa: S311  the same pairs for the same seed, and no secret
-    usable = [fault for fault in FAULTS if not (fault.only_steps or fault.dtype or fault.equation == "state")]
+    usable = [fault for fault in FAULTS if not (fault.only_steps or fault.dtype or fault.remembers)]
     made = 0
     while made < count:
         first, second = drawn.sample(usable, 2)
@@ -127,8 +129,7 @@ def in_pairs(count: int, *, seed: int = 0, domain: Domain | None = None) -> Iter
 
 
 def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
-    steps = any(plant.fault.only_steps for plant in hypothesis.plants)
-    subject = _Subject(hypothesis, domain, steps=steps)
+    subject = _Subject(hypothesis, domain)
     inquiry = Inquiry(subject)
     differing: list[NetworkSpec] = []
     found = undecided = tried = 0
@@ -148,7 +149,7 @@ def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
     if not differing:
         return Trial(faults=hypothesis.names, equation=equation, tried=tried, differ=0, found=0)
     differing.sort(key=lambda spec: (spec.depth, sum(spec.widths), spec.batch_size))
-    findings = diagnose(_Subject(hypothesis, domain, steps=steps), differing, domain=domain, shrink=False)
+    findings = diagnose(_Subject(hypothesis, domain), differing, domain=domain, shrink=False)
     named = tuple(diagnosis.fault for diagnosis in findings.diagnoses if diagnosis.fault is not None)
     return Trial(
         faults=hypothesis.names,
@@ -168,15 +169,19 @@ def _broken(findings: Findings) -> tuple[str, ...]:
 
 
 class _Subject(Planted):
-    """Planted faults as a candidate, which says whether it is a training step."""
+    """Planted faults as a candidate that can be made again; `learning_rate` where its gradients are read off steps."""
 
-    def __init__(self, hypothesis: Hypothesis, domain: Domain, *, steps: bool) -> None:
-        super().__init__(hypothesis.plants, domain)
-        self.kind = "step" if steps else "gradients"
+    def __init__(self, hypothesis: Hypothesis, domain: Domain) -> None:
+        super().__init__(hypothesis.plants, domain, learning_rate=hypothesis.learning_rate)
+        self.learning_rate = hypothesis.learning_rate if _of_steps(hypothesis) else None
 
     def afresh(self) -> Planted:
         """The same faults, before the first call."""
-        return Planted(self.plants, self.domain)
+        return Planted(self.plants, self.domain, learning_rate=self.backprop.learning_rate)
+
+
+def _of_steps(hypothesis: Hypothesis) -> bool:
+    return any(plant.fault.only_steps for plant in hypothesis.plants)
 
 
 def differs(hypothesis: Hypothesis, case: Case) -> bool:
@@ -194,9 +199,9 @@ def _each_shows(hypothesis: Hypothesis) -> Callable[[Case], bool]:
 
 def _answer(hypothesis: Hypothesis, case: Case) -> Answer:
     """What the planted network returns; where a fault keeps something, after a call with other data."""
-    if not any(plant.fault.equation == "state" for plant in hypothesis.plants):
+    if not any(plant.fault.remembers for plant in hypothesis.plants):
         return hypothesis.answer(case)
-    planted = Planted(hypothesis.plants)
+    planted = Planted(hypothesis.plants, learning_rate=hypothesis.learning_rate)
     planted.answer(build_case(replace(case.spec, seed=case.spec.seed + 1)))
     return planted.answer(case)
 

@@ -153,19 +153,20 @@ def diagnose(
     inquiry = Inquiry(candidate, domain=domain, truth=truth)
     exhibits = gather(inquiry, failing)
     wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
-    steps = getattr(candidate, "kind", "gradients") == "step"
     kept: tuple[Diagnosis, ...] = ()
     answered = [exhibit for exhibit in (*wrong, *exhibits) if exhibit.answer.failure is None]
     if failing and answered and state.keeps_state(candidate, answered[0].case):
-        kept = (_state(state.named(candidate, answered[:2])),)
+        kept = (_state(state.named(candidate, answered[:2], inquiry.learning_rate(answered[0].case.spec.dtype))),)
         inquiry = Inquiry(state.Differences(candidate), domain=domain, truth=truth)
         exhibits = gather(inquiry, failing)
-    named = name(inquiry, exhibits, steps=steps)
+    named = name(inquiry, exhibits)
     ones = _single_samples(inquiry, exhibits)
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
     added = additive(inquiry, exhibits)
-    # What a state made wrong is not wrong a second time for want of another name.
-    found = kept + (_named(named) or (() if kept else _unnamed(inquiry, exhibits, read, added)))
+    # What a state made wrong is not wrong a second time for want of another name; and where nothing is wrong, as in
+    # PyTorch with a constant of its own that is accounted for, there is no mistake to charge.
+    accused = bool(wrong or failing) and not kept
+    found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added) if accused else ()))
     shown = _shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
     return Findings(
         diagnoses=found,
@@ -316,7 +317,7 @@ def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity)
     if added.tested and (found["BP1"] == "holds" or not read.least):
         found["scale"] = "broken" if added.uniform and not read.least else "holds"
     named = bool(diagnoses) and all(diagnosis.fault is not None for diagnosis in diagnoses)
-    if not named:
+    if diagnoses and not named:
         # A name that reproduces every number says more than a charge, which several names may share.
         for charge in read.least[:1]:
             found.update({_scale_or(charge, equation): "broken" for equation in read.broken})
@@ -334,7 +335,7 @@ def _shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit 
     best = named.best
     if best is not None:
         fitting = {hypothesis.names for hypothesis in named.hypotheses}
-        rivals = tuple(each for each in singles(steps=True) if each.names not in fitting)
+        rivals = tuple(each for each in singles(inquiry.learning_rate(kind.dtype)) if each.names not in fitting)
         for others in (rivals, ()):
             found = smallest(inquiry, kind, best, others)
             if found is not None:

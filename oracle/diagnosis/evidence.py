@@ -17,6 +17,7 @@ import numpy as np
 
 from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer, Candidate
+from backproof.candidates.steps import rates
 from backproof.cases.case import Case, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.gradients import Array
@@ -95,6 +96,16 @@ class Inquiry:
         self.truth: Truth = truth
         self.reference = reference_of(truth)
         self._exhibits: dict[str, Exhibit] = {}
+
+    def learning_rate(self, dtype: str) -> float | None:
+        """The rate of the steps from which the candidate's gradients are read off; None where it returns gradients."""
+        planted = getattr(self.candidate, "learning_rate", None)
+        if planted is not None:
+            return float(planted)
+        declaration = getattr(self.candidate, "declaration", None)
+        if declaration is None or declaration.kind != "step":
+            return None
+        return rates(declaration, dtype)[0]
 
     def exhibit(self, case: Case) -> Exhibit:
         """The answer to a case that `build_case` made, with its verdicts."""

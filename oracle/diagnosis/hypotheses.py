@@ -28,9 +28,13 @@ ERROR: Final = Answer(failure="error", message="the formula cannot be computed o
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Some plants, as the explanation of what a candidate computes; none for a right one."""
+    """Some plants, as the explanation of what a candidate computes; none for a right one.
+
+    learning_rate: that of the steps from which a candidate's gradients are read off.
+    """
 
     plants: tuple[Plant, ...]
+    learning_rate: float = 1.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,7 +50,7 @@ class Hypothesis:
 
     @cached_property
     def _planted(self) -> Planted:
-        return Planted(self.plants)
+        return Planted(self.plants, learning_rate=self.learning_rate)
 
     def answer(self, case: Case) -> Answer:
         """What the handwritten network computes with these faults; a failed answer where they cannot be computed."""
@@ -60,21 +64,21 @@ RIGHT: Final = Hypothesis(())
 
 
 @cache
-def singles(*, steps: bool) -> tuple[Hypothesis, ...]:
-    """Every fault of the catalogue, everywhere and in one place only; those of training steps for such candidates.
+def singles(rate: float | None = None) -> tuple[Hypothesis, ...]:
+    """Every fault of the catalogue, everywhere and in one place only; those of training steps if a rate is given.
 
     Faults that keep a state are no explanation of single answers, and a loss of precision is none of formulas.
     """
     found = []
     for fault in FAULTS:
-        if fault.equation == "state" or fault.dtype is not None or (fault.only_steps and not steps):
+        if fault.remembers or fault.dtype is not None or (fault.only_steps and rate is None):
             continue
         for position in POSITIONS:
             try:
                 plant = Plant(fault, position)
             except ValueError:
                 continue  # a step without a layer is taken everywhere
-            found.append(Hypothesis((plant,)))
+            found.append(Hypothesis((plant,), 1.0 if rate is None else rate))
     return tuple(found)
 
 
@@ -85,7 +89,7 @@ def together(first: Hypothesis, second: Hypothesis) -> Hypothesis | None:
         compose(plants)
     except ValueError:
         return None
-    return Hypothesis(plants)
+    return Hypothesis(plants, first.learning_rate)
 
 
 def arrays(answer: Answer) -> Arrays:

@@ -84,7 +84,7 @@ class _Read:
         return sum(self._same(self.own[key], planted.get(key), key) for key in self.off)
 
 
-def name(inquiry: Inquiry, exhibits: Sequence[Exhibit], *, steps: bool = False) -> Named:
+def name(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Named:
     """The hypotheses that explain all exhibits, the simplest first; none where nothing of the catalogue does."""
     read = [_Read(exhibit) for exhibit in exhibits]
     wrong = [each for each in read if each.exhibit.wrong and each.visible]
@@ -92,7 +92,7 @@ def name(inquiry: Inquiry, exhibits: Sequence[Exhibit], *, steps: bool = False) 
     if not wrong:
         return Named(())
     wrong.sort(key=_telling)
-    alone = list(singles(steps=steps))
+    alone = list(singles(inquiry.learning_rate(wrong[0].case.spec.dtype)))
     fitting = _conditioned(_fitting(alone, wrong), wrong, clean)
     if not fitting:
         fitting = _conditioned(_pairs(alone, wrong), wrong, clean)
@@ -122,7 +122,8 @@ def _conditioned(fitting: Iterable[Hypothesis], wrong: Sequence[_Read], clean: S
         for condition, holds in CONDITIONS.items():
             if any(holds(read.case) for read in changed) or not all(holds(read.case) for read in wrong):
                 continue
-            found.append(Hypothesis(tuple(replace(plant, condition=condition) for plant in hypothesis.plants)))
+            plants = tuple(replace(plant, condition=condition) for plant in hypothesis.plants)
+            found.append(replace(hypothesis, plants=plants))
     return found
 
 

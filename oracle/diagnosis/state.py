@@ -30,6 +30,10 @@ class Differences:
         self.candidate = candidate
         self.name = candidate.name
 
+        # What says that it is a training step, and with which learning rate.
+        self.declaration = getattr(candidate, "declaration", None)
+        self.learning_rate = getattr(candidate, "learning_rate", None)
+
     @property
     def domain(self) -> Domain:
         """The domain of the candidate itself."""
@@ -97,17 +101,22 @@ def afresh(candidate: Candidate) -> Candidate | None:
     return found[0] if len(found) == 1 else None
 
 
-def named(candidate: Candidate, exhibits: Sequence[Exhibit]) -> tuple[Hypothesis, ...]:
-    """The faults of the catalogue that keep a state and answer a sequence of questions as the candidate does."""
+def named(candidate: Candidate, exhibits: Sequence[Exhibit], rate: float | None) -> tuple[Hypothesis, ...]:
+    """The faults of the catalogue that remember, and answer a sequence of questions as the candidate does.
+
+    rate: the learning rate of the steps that the gradients are read off; None where there are none.
+    """
+    faults = [fault for fault in FAULTS if fault.remembers and not (fault.only_steps and rate is None)]
     return tuple(
         hypothesis
-        for hypothesis in (Hypothesis((Plant(fault),)) for fault in FAULTS if fault.equation == "state")
+        for hypothesis in (Hypothesis((Plant(fault),), 1.0 if rate is None else rate) for fault in faults)
         if exhibits and all(_reproduces(hypothesis, candidate, each.case) for each in exhibits)
     )
 
 
 def _reproduces(hypothesis: Hypothesis, candidate: Candidate, case: Case) -> bool:
-    cases, planted, fresh = questions(case), Planted(hypothesis.plants), afresh(candidate)
+    cases, fresh = questions(case), afresh(candidate)
+    planted = Planted(hypothesis.plants, learning_rate=hypothesis.learning_rate)
     if fresh is None:
         return _changes_alike(candidate, planted, [case] * 3)
     own, other = answers(fresh, cases), answers(planted, cases)

@@ -57,6 +57,11 @@ class Fault:
     family: str = ""
 
     @property
+    def remembers(self) -> bool:
+        """Whether what it returns depends on earlier calls: its class has a place for what they leave."""
+        return bool(set(vars(self.backprop).get("__annotations__", {})) - {"learning_rate"})
+
+    @property
     def builds(self) -> bool:
         """Whether the wrong formula starts from the right result: then another fault of the same step fits inside."""
         return "super" in getattr(self.backprop, self.step).__code__.co_names
