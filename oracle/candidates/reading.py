@@ -100,7 +100,10 @@ def _array(value: object, where: str, dtype: str, most: int) -> Array:
         raise UnreadableError("error", f"{where} is a masked array with entries masked: return them all, as numbers")
     if array.dtype.kind not in "fiub":
         raise UnreadableError("error", f"{where} must hold real numbers; got {_kind(value)} of dtype {array.dtype}")
-    return array if array.dtype.kind == "f" and hasattr(value, "dtype") else array.astype(dtype)
+    if array.dtype.kind == "f" and hasattr(value, "dtype"):
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
 
 
 def _refuse_exchanged(parts: Mapping[str, object], case: Case, layout: Layout) -> None:

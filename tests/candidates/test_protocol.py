@@ -2,9 +2,12 @@
 
 import json
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backproof.candidates import protocol
 from backproof.candidates.builtin import Scratch
@@ -13,7 +16,7 @@ from backproof.candidates.child import ChildError
 from backproof.candidates.contract import CandidateError
 from backproof.candidates.layout import Layout
 from backproof.candidates.protocol import DESCRIBE, REQUEST, read_description, read_reply, reply, request
-from backproof.candidates.reading import read
+from backproof.candidates.reading import UnreadableError, read
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 
@@ -161,3 +164,38 @@ def test_limit_leaves_room_for_everything_at_full_length():
     """The longest doubles, all quantities, spaces between them."""
     case = build_case(NetworkSpec.parse("16-16-16,sigmoid,half_squared_error,none,n32,f64,tiny,s7"))
     assert len(json.dumps(json.loads(reply(1, Scratch().answer(case))), indent=1)) < protocol.limit(case)
+
+
+NUMBERS = st.integers() | st.floats()
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=20,
+)
+SMALL = build_case(NetworkSpec.parse("2-1,sigmoid,mse,none,n2,f32,normal,s7"))
+
+
+@given(
+    st.fixed_dictionaries(
+        {"id": st.just(1)},
+        optional={
+            "loss": VALUES,
+            "weights": VALUES | st.lists(st.lists(st.lists(NUMBERS, max_size=2), max_size=2), max_size=2),
+            "biases": VALUES | st.lists(st.none() | st.lists(NUMBERS, max_size=2), max_size=2),
+            "deltas": VALUES,
+            "inputs": VALUES,
+            "other": VALUES,
+        },
+    )
+)
+def test_any_json_is_an_answer_or_a_sentence(said: dict[str, object]):
+    """Whatever a program sends can be read, or it is said why not."""
+    with suppress(UnreadableError):
+        read(read_reply(json.dumps(said).encode(), 1), SMALL, Layout(samples="columns", weights="in_out"))
+
+
+@given(st.binary(max_size=40) | st.text(alphabet='{}[]":,.0123456789-+eEnaNifI\\ id', max_size=40).map(str.encode))
+def test_any_line_is_an_answer_or_a_sentence(line: bytes):
+    """Whatever a program sends is an object, or it is said why not."""
+    with suppress(ChildError):
+        read_reply(line, 1)
