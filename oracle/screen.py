@@ -124,7 +124,8 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
     if report.findings is not None and report.findings.diagnoses:
         for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
             if label == "Again":
-                yield _Labelled(label, Text(told), whole=True)
+                if report.repeatable:
+                    yield _Labelled(label, Text(told), whole=True)
             else:
                 yield _line(label, (told, _COLOURS[label]) if label in _COLOURS else told)
         yield Text()

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backproof.candidates.contract import Candidate
+from backproof.candidates.contract import Answer, Candidate
+from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import state
@@ -159,13 +160,33 @@ def diagnose(
         kept = (_state(state.named(candidate, answered[:2], inquiry.learning_rate(answered[0].case.spec.dtype))),)
         inquiry = Inquiry(state.Differences(candidate), domain=domain, truth=truth)
         exhibits = gather(inquiry, failing)
+    # What a state made wrong is not wrong a second time for want of another name; and where nothing is wrong, as in
+    # PyTorch with a constant of its own that is accounted for, there is no mistake to charge.
+    return _findings(inquiry, exhibits, wrong, kept=kept, accused=bool(wrong or failing) and not kept, shrink=shrink)
+
+
+def diagnose_answer(inquiry: Inquiry, case: Case, answer: Answer) -> Findings:
+    """As far as one answer to one case allows, whose candidate has no other."""
+    exhibit = inquiry.judged(case, answer)
+    return _findings(
+        inquiry, [exhibit], [exhibit] * exhibit.wrong, kept=(), accused=exhibit.wrong, shrink=False
+    )  # fmt: skip
+
+
+def _findings(
+    inquiry: Inquiry,
+    exhibits: Sequence[Exhibit],
+    wrong: Sequence[Exhibit],
+    *,
+    kept: tuple[Diagnosis, ...],
+    accused: bool,
+    shrink: bool,
+) -> Findings:
+    """What the exhibits say; kept: what is known of a state. accused: whether a charge without a name is one."""
     named = name(inquiry, exhibits)
     ones = _single_samples(inquiry, exhibits)
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
     added = additive(inquiry, exhibits)
-    # What a state made wrong is not wrong a second time for want of another name; and where nothing is wrong, as in
-    # PyTorch with a constant of its own that is accounted for, there is no mistake to charge.
-    accused = bool(wrong or failing) and not kept
     found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added) if accused else ()))
     shown = _shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
     return Findings(
