@@ -18,6 +18,9 @@ from backproof.cases.case import Case
 from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, SpecError, target_kind
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec, Penalty
+from backproof.diagnosis.card import Hints
+from backproof.diagnosis.diagnosis import diagnose_answer
+from backproof.diagnosis.evidence import Inquiry
 from backproof.examine import Examiner, Truth
 from backproof.outcome import Report
 from backproof.shards import Shard, rows_of
@@ -48,6 +51,7 @@ def check_arrays(
     weight_layout: Weights = "out_in",
     truth: Truth = "torch",
     strict_kinks: bool = False,
+    hints: Hints = "all",
 ) -> Report:
     """Judge gradients that were computed elsewhere: is dC/dW, dC/db of this network on this batch right?
 
@@ -59,8 +63,8 @@ def check_arrays(
     (N,); one-hot rows do as well, and (N,) for a single output. activations: a name for each layer, or one for all,
     with parameters as in "leaky_relu=0.2". loss: a name of torch's; loss_options: its keywords, like
     {"label_smoothing": 0.1} or {"weight": array}. gradients: (dW, db), or a dict that may have the keys inputs and
-    deltas, too. upstream: under reduction "none", what the unreduced losses are multiplied by. truth, strict_kinks: as
-    for `check`.
+    deltas, too. upstream: under reduction "none", what the unreduced losses are multiplied by. truth,
+    strict_kinks, hints: as for `check`.
 
     float32 where weights and x are float32, else float64. Raises SpecError where the arrays make no network, with the
     name of the first that does not fit; what is wrong with the gradients is in the Report.
@@ -91,6 +95,9 @@ def check_arrays(
     tally.add(case.spec, checks, strict_kinks=strict_kinks)
     rows = list(rows_of(NAME, case.spec, checks))
     differing = [row for row, check in zip(rows, checks, strict=True) if check.verdict not in _UNREMARKABLE]
+    findings = None
+    if answer.failure is None:
+        findings = diagnose_answer(Inquiry(given, truth=truth), case, answer)
     from backproof.reports.tables import table
 
     with open_archive(None, keep=True) as archive:
@@ -107,6 +114,8 @@ def check_arrays(
             interrupted=False,
             ids=("one batch",),
             repeatable=False,
+            findings=findings,
+            hints=hints,
         )
         return archive.finish(found, {"command": "check_arrays"})
 

@@ -8,6 +8,8 @@ import pytest
 from backproof import check_arrays
 from backproof.candidates.builtin import Scratch
 from backproof.cases import NetworkSpec, SpecError, build_case
+from backproof.diagnosis.faults import BY_NAME
+from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.given import NAME
 from backproof.verdicts import Verdict
 
@@ -66,9 +68,22 @@ def test_a_wrong_array_is_named():
     assert report.verdict == "disagrees"
     wrong = report.discrepancies
     assert list(wrong["quantity"] + wrong["layer"].astype(str)) == ["bias2"]
+    (found,) = report.findings.diagnoses
+    assert (found.equation, found.position) == ("BP3", "output")
     assert "against PyTorch" in str(report)
     assert "one batch" in str(report)
     assert "Again" not in str(report)
+
+
+def test_the_mistake_is_named_as_far_as_one_batch_allows():
+    """The slope at the error, of a whole batch: which fault of the catalogue it is; and the hints may keep it."""
+    case = build_case(NetworkSpec.parse("3-4-2,sigmoid,half_squared_error,sum,n6,f64,normal,s7"))
+    answer = Planted([Plant(BY_NAME["derivative_at_upstream"])]).answer(case)
+    report = check_arrays(**given(case, gradients=(answer.weights, answer.biases), loss_value=None))
+    assert [diagnosis.fault for diagnosis in report.findings.diagnoses] == ["derivative_at_upstream"]
+    assert "Again" not in str(report)
+    told = check_arrays(**given(case, gradients=(answer.weights, answer.biases)), hints="none")
+    assert "error * (1 - error)" not in str(told)
 
 
 @pytest.mark.parametrize("bias", [(1, -1), (-1, 1)], ids=["row", "column"])
