@@ -19,9 +19,9 @@ def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Los
     """
     y = np.asarray(case.y, np.float64) if case.y.dtype.kind == "f" else case.y
     losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
-    overflowed = 0.0 * outputs.error.sum(axis=1, keepdims=True)
-    copied = arithmetic.unit * np.abs(gradient.value) if arithmetic.narrows else 0.0
-    error = gradient.error + overflowed + copied
+    error = gradient.error + (arithmetic.unit * np.abs(gradient.value) if arithmetic.narrows else 0.0)
+    if not outputs.error.sum() < np.inf:
+        error += 0.0 * outputs.error.sum(axis=1, keepdims=True)
     arithmetic.underflow_in_place(error)
     return Losses.of(losses), Rounded(gradient.value, error)
 
@@ -36,6 +36,7 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     """
     spec = case.spec
     losses, gradient = unreduced(case, outputs, arithmetic)
+    lost = losses.error.sum()
     if spec.reduction == "none":
         scale = np.asarray(case.upstream, dtype=np.float64)
         scale = scale if scale.ndim == 2 else scale[:, None]
@@ -43,11 +44,11 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     else:
         scale = np.asarray(1.0 / divisor(case))
         gamma = arithmetic.gamma(losses.terms + 4 + _summed_weights(case))
-        total = losses.error.sum() + gamma * losses.size.sum()
+        total = lost + gamma * losses.size.sum()
         total += losses.terms * arithmetic.smallest * (total > 0.0)
         loss = _penalised(Rounded(scale * losses.value.sum(), scale * total), case, arithmetic)
     error = loss.error + arithmetic.smallest * (loss.error > 0.0)
-    if np.abs(losses.value).sum() + losses.error.sum() > arithmetic.largest:
+    if np.abs(losses.value).sum() + lost > arithmetic.largest:
         error = np.full_like(error, np.nan)
     loss = Rounded(loss.value, error)
     return loss, gradient if spec.reduction == "sum" else _scaled(gradient, scale, case, arithmetic)

@@ -366,18 +366,21 @@ def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> 
 
 def finished(errors: Gradients, factor: float, arithmetic: Arithmetic) -> Gradients:
     """Every error times the factor, infinite where nothing is known: see `known`, which is asked once for them all."""
-    arrays = [array for _, _, array in errors.quantities()]
-    flat, start, parts = known(np.concatenate([array.ravel() for array in arrays]), factor, arithmetic), 0, {}
-    for (quantity, layer, _), array in zip(errors.quantities(), arrays, strict=True):
-        parts[quantity, layer] = flat[start : start + array.size].reshape(array.shape)
+    arrays = [errors.loss, *errors.weights, *errors.biases, errors.inputs, *(errors.deltas or ())]
+    flat = known(np.concatenate([array.ravel() for array in arrays if array is not None]), factor, arithmetic)
+    start = 0
+
+    def cut(array: Array) -> Array:
+        nonlocal start
         start += array.size
-    numbers = range(1, len(errors.weights) + 1)
+        return flat[start - array.size : start].reshape(array.shape)
+
     return Gradients(
-        parts["loss", None],
-        tuple(parts["weight", number] for number in numbers),
-        tuple(parts.get(("bias", number)) for number in numbers),
-        parts.get(("input", None)),
-        None if errors.deltas is None else tuple(parts["delta", number] for number in numbers),
+        cut(errors.loss),
+        tuple(map(cut, errors.weights)),
+        tuple(None if bias is None else cut(bias) for bias in errors.biases),
+        None if errors.inputs is None else cut(errors.inputs),
+        None if errors.deltas is None else tuple(map(cut, errors.deltas)),
     )
 
 
