@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from backproof.candidates.child import Child, ChildError
-from backproof.candidates.patience import Patience
 
 START: Final = 30.0
 """Seconds that a process may take to start and answer its greeting: compilers and virtual machines warm up."""
@@ -17,16 +16,17 @@ GREETING_LIMIT: Final = 1 << 20
 class Correspondence:
     """A command, and the process that runs it at the moment.
 
-    greeting: the line that every new process is sent first; patience: how long its answers are waited for; grace:
-    seconds that are added to every wait, for a process that minds the time itself; echo: pass its stderr on.
+    greeting: the line that every new process is sent first, and answers within START seconds, or `timeout` if that is
+    more; grace: seconds that are added to every wait, for a process that minds the time itself; echo: pass its stderr
+    on.
     """
 
     def __init__(
-        self, command: Sequence[str], *, greeting: bytes, patience: Patience, grace: float = 0.0, echo: bool = False
+        self, command: Sequence[str], *, greeting: bytes, timeout: float, grace: float = 0.0, echo: bool = False
     ) -> None:
         self.command = tuple(command)
         self.greeting = greeting
-        self.patience = patience
+        self.timeout = timeout
         self.grace = grace
         self.echo = echo
         self._child: Child | None = None
@@ -41,19 +41,19 @@ class Correspondence:
             child = Child(self.command, echo=self.echo)
         except OSError as error:
             raise ChildError("error", f"it cannot be started: {error}") from None
-        seconds = max(START, self.patience.timeout) + self.grace
+        seconds = max(START, self.timeout) + self.grace
         answer = child.ask(self.greeting, patience=seconds, limit=GREETING_LIMIT)
         self._child = child
         return child, answer
 
-    def ask(self, line: bytes, *, limit: int) -> bytes:
+    def ask(self, line: bytes, *, seconds: float, limit: int) -> bytes:
         """The answer to a line, of at most about `limit` bytes, by a process that is running or is started for it.
 
-        Whoever asks says to `patience` what came of it. Raises ChildError; the next question goes to a new process.
+        Raises ChildError; the next question then goes to a new process.
         """
         try:
             child = self._child or self._restart()
-            return child.ask(line, patience=self.patience.seconds + self.grace, limit=limit)
+            return child.ask(line, patience=seconds + self.grace, limit=limit)
         except BaseException:
             self.close()
             raise

@@ -58,7 +58,7 @@ class HostedCandidate(FunctionCandidate):
         if self.declaration is not self.declared:
             question = replace(question, redeclared=True, declaration=self.declaration)
         try:
-            line = self.host.ask(packed(question), limit=LIMIT)
+            line = self.host.ask(packed(question), seconds=seconds, limit=LIMIT)
         except ChildError as error:
             message = self._told(error, seconds)
             self.patience.failed(error.failure, message)
@@ -88,11 +88,10 @@ class HostedCandidate(FunctionCandidate):
 
 def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...]:
     """The functions that `text` names, as `finding.find`, in a process of their own.  Raises CandidateError."""
-    patience = Patience(timeout)
     # With our own search path, so that the host finds the same modules, and nothing else before them.
     code = f"import sys; sys.path[:] = {sys.path!r}; from backproof.candidates.host import main; main()"
     command = [sys.executable, "-c", code]
-    host = Correspondence(command, greeting=packed(Load(text)), patience=patience, grace=GRACE, echo=True)
+    host = Correspondence(command, greeting=packed(Load(text)), timeout=timeout, grace=GRACE, echo=True)
     try:
         found = unpacked(host.greet())
     except ChildError as error:
@@ -110,7 +109,7 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
             declaration=each.declaration,
             declared=each.declaration,
             text=each.text,
-            patience=patience,
+            patience=Patience(timeout),
             host=host,
         )
         for each in found

@@ -50,7 +50,8 @@ class ProcessCandidate(FunctionCandidate):
         layout = Layout() if self.declaration is None else self.declaration.layout
         number = next(self.numbers)
         try:
-            line = self.program.ask(protocol.request(number, case, layout), limit=protocol.limit(case))
+            question, limit = protocol.request(number, case, layout), protocol.limit(case)
+            line = self.program.ask(question, seconds=self.patience.seconds, limit=limit)
             said = protocol.read_reply(line, number)
         except ChildError as error:
             # What a process says after it was misunderstood once may be meant for the question before.
@@ -82,8 +83,7 @@ def program(text: str, *, timeout: float = TIMEOUT) -> ProcessCandidate:
     COMMAND is split as a shell splits it, and run without one. timeout: seconds for one answer.
     Raises CandidateError where the program cannot be started, or describes itself in words that mean nothing.
     """
-    patience = Patience(timeout)
-    correspondence = Correspondence(_command(text), greeting=protocol.DESCRIBE, patience=patience)
+    correspondence = Correspondence(_command(text), greeting=protocol.DESCRIBE, timeout=timeout)
     try:
         said = protocol.read_description(correspondence.greet())
     except ChildError as error:
@@ -99,7 +99,7 @@ def program(text: str, *, timeout: float = TIMEOUT) -> ProcessCandidate:
         text=text,
         function=_elsewhere,
         declaration=said.declaration,
-        patience=patience,
+        patience=Patience(timeout),
         program=correspondence,
         numbers=count(1),
         says_domain=said.says_domain,

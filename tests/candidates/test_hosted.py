@@ -128,6 +128,7 @@ def test_hosted_candidates_share_the_host_of_their_file(tmp_path: Path):
     )
     found = load(str(path), apart=True)
     assert found[0].host is found[1].host
+    assert found[0].patience is not found[1].patience
     assert [candidate.answer(CASES[0]).loss for candidate in found] == [1.0, 2.0]
     assert found[0].domain == Domain(activations="sigmoid", dtypes="float64")
     turned = replace(found[1], declaration=Declaration(domain=Domain(), layout=Layout(bias="column")))
@@ -183,6 +184,15 @@ def test_hosted_candidate_that_trains_in_c_when_it_is_imported_is_stopped(
     Path("net.py").write_text("while True:\n  try:\n    while True: ...\n  except BaseException: ...")
     with pytest.raises(CandidateError, match='below `if __name__ == "__main__":`'):
         load("net.py", apart=True, timeout=0.5)
+
+
+def test_check_runs_a_file_in_process_where_that_is_wanted(hostile, monkeypatch: pytest.MonkeyPatch):
+    """As a debugger needs it."""
+    hostile("empty").host.close()
+    monkeypatch.setattr(hosted, "hosted", None)
+    case = "3-4-2,sigmoid,mse,sum,n3,f64,normal,s7"
+    result = CliRunner().invoke(app, ["check", "net.py", "--case", case, "--json", "--in-process"])
+    assert json.loads(result.stdout.splitlines()[-1])["verdict"] == "cannot_run"
 
 
 def test_hosted_function_is_not_here():
