@@ -23,8 +23,8 @@ from typing import Final
 
 import numpy as np
 
+from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
-from backproof.comparison import Offered
 from backproof.residuals import across, along, without_penalty
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective
@@ -107,7 +107,7 @@ class Charges:
         return frozenset().union(*(charge.equations for charge in self.least))
 
 
-def charges(evidence: Sequence[tuple[Case, Offered]], *, repeats: int = 1) -> Charges:
+def charges(evidence: Sequence[tuple[Case, Answer]], *, repeats: int = 1) -> Charges:
     """The least sets of broken equations that explain all of some one-sample cases with their answers.
 
     Each answer has every weight and bias gradient in its shape. repeats: of how many equal samples it was the sum, at
@@ -133,7 +133,7 @@ def charges(evidence: Sequence[tuple[Case, Offered]], *, repeats: int = 1) -> Ch
 
 
 def _explains(
-    evidence: Sequence[tuple[Case, Offered]], broken: frozenset[str], repeats: int
+    evidence: Sequence[tuple[Case, Answer]], broken: frozenset[str], repeats: int
 ) -> tuple[Charge | None, frozenset[str]]:
     """The charge if no other equation than the `broken` fails on any case; and what held and could have failed."""
     places: dict[tuple[str, int | None, int], None] = {}
@@ -158,7 +158,7 @@ def _explains(
     return Charge(equations, tuple(places), tuple(constant)), frozenset(tested)
 
 
-def findings(case: Case, given: Offered, broken: frozenset[str], *, repeats: int = 1) -> list[Finding]:
+def findings(case: Case, given: Answer, broken: frozenset[str], *, repeats: int = 1) -> list[Finding]:
     """Every equation of a one-sample case, on the readings that stay if `broken` are not to be relied on.
 
     repeats: of how many equal samples the answer was the sum. N - 1 roundings of the sum and one of the division are
@@ -181,7 +181,7 @@ class _Layer:
     jacobian: Jacobian
 
 
-def _findings(case: Case, given: Offered, broken: frozenset[str], arithmetic: Arithmetic) -> Iterator[Finding]:
+def _findings(case: Case, given: Answer, broken: frozenset[str], arithmetic: Arithmetic) -> Iterator[Finding]:
     layers = _read(case, given, broken, arithmetic)
     depth = len(layers)
     loss, gradient = objective(case, layers[-1].outputs, arithmetic)
@@ -255,16 +255,18 @@ def _delta(layer: _Layer, predicted: Rounded | None, broken: frozenset[str], ari
     return predicted
 
 
-def _read(case: Case, given: Offered, broken: frozenset[str], arithmetic: Arithmetic) -> list[_Layer]:
+def _read(case: Case, given: Answer, broken: frozenset[str], arithmetic: Arithmetic) -> list[_Layer]:
     """The layers from the first to the last, with the activations that the candidate had."""
     layers: list[_Layer] = []
     x = case.x.astype(np.float64)
     follows = Rounded(x, np.zeros_like(x))
     for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
         dw = without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
+        dw = _with_reading_off(dw, given, "weight", index)
         bias, db = case.biases[index], None
         if bias is not None:
             flat = without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
+            flat = _with_reading_off(flat, given, "bias", index)
             db = Rounded(flat.value[None, :], flat.error[None, :])
         inputs = follows
         if index > 0 and "BP0" in broken and not broken & {"BP3", "BP4"} and db is not None:
@@ -275,6 +277,12 @@ def _read(case: Case, given: Offered, broken: frozenset[str], arithmetic: Arithm
         layers.append(_Layer(own, dw, db, inputs, follows, outputs, jacobian))
         follows = outputs
     return layers
+
+
+def _with_reading_off(gradient: Rounded, given: Answer, quantity: str, index: int) -> Rounded:
+    """A gradient that was read off a training step has the rounding of that besides."""
+    read_off = None if given.read_off is None else given.read_off.get((quantity, index + 1))
+    return gradient if read_off is None else Rounded(gradient.value, gradient.error + read_off.error)
 
 
 def _test(equation: str, layer: int | None, own: Array, expected: Rounded, reading_error: Array | float) -> Finding:
