@@ -208,8 +208,7 @@ def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhib
             if len(found) == SINGLE_SAMPLES or exhibit.case.spec.depth > DEEPEST:
                 continue
             one = inquiry.single(exhibit, 0)
-            # Residuals ask for numbers to within a few roundings of those used: more than a step's parameters show.
-            if one is not None and one.legible and not one.answer.read_off:
+            if one is not None and one.legible:
                 found.append(one)
         if found:
             return found
