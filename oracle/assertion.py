@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+import unittest
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Final, NoReturn
 
-from backproof.candidates.callables import FunctionCandidate
-from backproof.candidates.contract import Candidate, load
-from backproof.cases.case import Case
+from backproof.candidates.callables import FunctionCandidate, Network
+from backproof.candidates.contract import Answer, Candidate, CandidateError, load
+from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import card
 from backproof.diagnosis.diagnosis import diagnose
-from backproof.examine import examine, told
-from backproof.verdicts import Check
+from backproof.diagnosis.evidence import Exhibit
+from backproof.examine import ReferenceMissingError, examine, told
+from backproof.verdicts import Check, Verdict
+from backproof.witnesses import WITNESSES
+
+KEPT: Final = 4
+"""How many candidates that are named by a text stay loaded: of a program, its process."""
+
+_LOADED: Final[dict[tuple[str, Path], tuple[Candidate, ...]]] = {}
+"""By text and current directory, the last one asked at the end."""
 
 
 class GradientError(AssertionError):
@@ -36,7 +48,9 @@ class GradientError(AssertionError):
         lines += [told(check) for check in wrong]
         if NetworkSpec.parse(self.case.spec.id) == self.case.spec and self.candidate.domain.contains(self.case.spec):
             findings = diagnose(self.candidate, [self.case.spec], shrink=False)
-            for label, what in card.lines(findings, candidate=self.candidate.name):
+            # What is shown is the case at hand: Hypothesis has shrunk it.
+            findings = replace(findings, shown=Exhibit(self.case, Answer(), self.checks))
+            for label, what in card.lines(findings, candidate=address(self.candidate)):
                 lines.append(f"  {label:<{card.LABEL_WIDTH}}{what}".rstrip())
         return "\n".join(lines)
 
@@ -53,28 +67,89 @@ def check_gradients(candidate: object, case: Case) -> tuple[Check, ...]:
             check_gradients(my_network.loss_and_gradients, case)
 
     `candidate` is a function `loss_and_gradients(network, x, y)`, a CANDIDATE text such as "scratch", or a Candidate.
+    A program, as in "exec:./my_net", is started once for all examples; one that takes long to start wants Hypothesis'
+    `settings(deadline=None)`. A case that the candidate says it does not support is no example of such a test, and
+    skips any other. Raises CandidateError where there is no candidate.
     """
+    __tracebackhide__ = True
+    try:
+        loaded = _loaded(candidate)
+    except CandidateError as error:
+        raise error.with_traceback(None) from None
     checks: tuple[Check, ...] = ()
-    for found in _loaded(candidate):
+    for found in loaded:
         judged = examine(found, case)
+        for witness in WITNESSES:
+            witness(address(found), case.spec, judged)
         if any(check.verdict.fails for check in judged):
             raise GradientError(found, case, judged)
         checks += judged
+    if all(check.verdict is Verdict.UNSUPPORTED for check in checks):
+        _pass_over(f"unsupported, says the candidate: {checks[0].note}")
     return checks
+
+
+def address(candidate: Candidate) -> str:
+    """The CANDIDATE text that finds a candidate again, where there is one; else its name."""
+    if isinstance(candidate, FunctionCandidate) and candidate.text is None:
+        module, name = (getattr(candidate.function, key, "") for key in ("__module__", "__qualname__"))
+        # A function that is written at the top of a module; a bound method's object has a name that nobody knows.
+        if module and name and "<" not in name and not hasattr(candidate.function, "__self__"):
+            return f"{module}:{name}"
+    return candidate.name
+
+
+def end_programs() -> None:
+    """End the programs that candidates are; whoever asks one again starts it again."""
+    while _LOADED:
+        _end(_LOADED.popitem()[1])
 
 
 def _loaded(candidate: object) -> tuple[Candidate, ...]:
     """The candidates; one process of a program for all the examples of a test, waited for anew in each."""
-    if isinstance(candidate, str) and candidate.startswith("exec:"):
-        loaded = _program(candidate, Path.cwd())
-    else:
-        loaded = load(candidate)
+    loaded = _named(candidate) if isinstance(candidate, str) else load(candidate)
     for each in loaded:
         if isinstance(each, FunctionCandidate):
             each.patience.answered()
     return loaded
 
 
-@lru_cache(maxsize=4)
-def _program(text: str, here: Path) -> tuple[Candidate, ...]:
-    return load(text)
+def _named(text: str) -> tuple[Candidate, ...]:
+    key = text, Path.cwd()
+    loaded = _LOADED.pop(key, None) or load(text)
+    _LOADED[key] = loaded
+    if len(_LOADED) > KEPT:
+        _end(_LOADED.pop(next(iter(_LOADED))))
+    return loaded
+
+
+def _end(loaded: tuple[Candidate, ...]) -> None:
+    for each in loaded:
+        close = getattr(each, "close", None)
+        if close is not None:
+            close()
+
+
+def _pass_over(reason: str) -> NoReturn:
+    """Nothing was compared, so that nothing may pass: Hypothesis draws another case, any other test is skipped."""
+    from hypothesis import currently_in_test_context, reject
+
+    if currently_in_test_context():
+        reject()
+    raise unittest.SkipTest(reason)
+
+
+def _warm_up() -> None:
+    """Import PyTorch and go all the way once, with a wrong answer.
+
+    Hypothesis gives an example a fifth of a second, and calls the first one unreliable if that takes longer.
+    """
+
+    def answer(network: Network, x: object, y: object) -> object:
+        return {"weights": network.weights, "biases": network.biases}
+
+    with suppress(ReferenceMissingError):
+        examine(load(answer)[0], build_case(NetworkSpec.parse("1-1,sigmoid,mse,sum,n1,f64,normal,s0")))
+
+
+_warm_up()

@@ -21,10 +21,17 @@ from pyarrow import csv, parquet
 
 from backproof.reports import ReportError
 from backproof.reports.columns import TABLES
+from backproof.reports.places import ENVIRONMENT, check_place
 from backproof.reports.tables import schema
 
-ENVIRONMENT: Final = "environment.json"
-"""The file by which a directory is recognised as a report."""
+__all__ = [
+    "ENVIRONMENT",
+    "TableWriter",
+    "report_directory",
+    "write_data_dictionary",
+    "write_json",
+    "write_table",
+]
 
 _ROWS_AT_ONCE: Final = 65_536
 
@@ -35,8 +42,7 @@ def report_directory(path: Path) -> Iterator[Path]:
 
     Raises ReportError at once where `path` holds something that is no report, or where nothing can be written there.
     """
-    if path.exists() and not (path.is_dir() and ((path / ENVIRONMENT).is_file() or not any(path.iterdir()))):
-        raise ReportError(f"{path} exists and is no report of ours: it stays as it is. Name another directory.")
+    check_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
