@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
@@ -16,6 +16,7 @@ from backproof.truth.arithmetic import Forms, Kinks
 
 if TYPE_CHECKING:
     from backproof.truth.exact import Enclosure
+    from backproof.truth.vectors import Level as RecordedLevel
 
 Array = NDArray[Any]
 Level = Literal["accurate", "textbook", "kink", "same side"]
@@ -74,10 +75,18 @@ class Bounds:
     side of every kink within reach, and can bless what is on that side, but accuse nothing.
 
     read_off: what every bound grows by, per (quantity, layer), where the candidate is a training step.
+
+    recorded: the bounds of this case that a file holds, by their level: they are not computed again.
     """
 
-    def __init__(self, case: Case, read_off: Mapping[tuple[str, int | None], ReadOff] | None = None) -> None:
+    def __init__(
+        self,
+        case: Case,
+        read_off: Mapping[tuple[str, int | None], ReadOff] | None = None,
+        recorded: Callable[[RecordedLevel], Gradients] | None = None,
+    ) -> None:
         self.case = case
+        self._recorded = recorded
         self._read_off = read_off or {}
         self.wide: set[Key] = set()
         self._found: dict[tuple[str, ...], Gradients] = {}
@@ -97,6 +106,10 @@ class Bounds:
         """
         from backproof.truth.rounding import bound
 
+        if self._recorded is not None and level != "same side" and dtype in (None, self.case.spec.dtype):
+            key = bound.__name__, level, self.case.spec.dtype, "reference"
+            if key not in self._found:
+                self._found[key] = self._recorded(level)
         return self._widened(self._once(bound, level, dtype, against))
 
     def tightest(self, pair: Pair, level: Level, *, dtype: str, against: Against = "reference") -> Array:

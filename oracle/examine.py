@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from backproof.certificate import Certificate
 from backproof.comparison import Bounds, compare, deviation
 from backproof.settle import Settlement, is_open
 from backproof.verdicts import Check, Verdict, whole_call
+
+if TYPE_CHECKING:
+    from backproof.truth.vectors import Vectors
 
 Array = NDArray[Any]
 Truth = Literal["torch", "exact"]
@@ -61,12 +64,21 @@ def _or_exact(reference: Callable[[Case], Gradients], case: Case) -> Gradients:
 class Examiner:
     """One candidate before one reference, for many cases; it remembers what vouches for the candidate.
 
-    With a certificate, every answer that can be read is held to exact arithmetic too, and noted there.
+    With a certificate, every answer that can be read is held to exact arithmetic too, and noted there. With vectors,
+    the reference and the bounds are those recorded; `truth` is the reference for cases that were not.
     """
 
-    def __init__(self, candidate: Candidate, *, truth: Truth = "torch", certificate: Certificate | None = None) -> None:
+    def __init__(
+        self,
+        candidate: Candidate,
+        *,
+        truth: Truth = "torch",
+        certificate: Certificate | None = None,
+        vectors: Vectors | None = None,
+    ) -> None:
         self.candidate = candidate
         self.certificate = certificate
+        self.vectors = vectors
         self.reference = reference_of(truth)
         self.settlement = Settlement(candidate, ask, self._compared)
 
@@ -78,8 +90,11 @@ class Examiner:
         answer = ask(self.candidate, case)
         if answer.failure is not None:
             return (whole_call(Verdict(answer.failure), answer.message),)
-        bounds = Bounds(case, answer.read_off)
-        reference = self.reference(case)
+        if self.vectors is not None and case.spec.id in self.vectors:
+            reference = self.vectors.reference(case)
+            bounds = Bounds(case, answer.read_off, partial(self.vectors.limit, case))
+        else:
+            reference, bounds = self.reference(case), Bounds(case, answer.read_off)
         checks = compare(case, answer, reference, bounds)
         if bounds.wide or any(map(is_open, checks)):
             checks = self.settlement.settle(case, checks, bounds.wide)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """Where the cases and the reference were recorded.
+
+    file: its name; torch: the version of PyTorch whose results it holds; recorded: how many cases; left_out: how many
+    of them the candidate is not asked, since they lie outside the domain.
+    """
+
+    file: str
+    torch: str
+    recorded: int
+    left_out: int
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
     """The result of `check`.
@@ -32,8 +46,9 @@ class Report:
     repeatable: whether a case's id draws its arrays again; not where somebody gave the arrays.
 
     cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C. ids: the cases, where they were named
-    and not drawn. findings: the diagnosis; hints: how much of it is told. tables: the Arrow tables that were kept, by
-    name. directory: where they were written.
+    and not drawn. replay: the recording, where they come from one; `truth` is then that of cases beside it, which the
+    diagnosis asks for. findings: the diagnosis; hints: how much of it is told. tables: the Arrow tables that were kept,
+    by name. directory: where they were written.
     """
 
     candidate: str
@@ -48,6 +63,7 @@ class Report:
     interrupted: bool
     ids: tuple[str, ...] = ()
     repeatable: bool = True
+    replay: Replay | None = None
     findings: Findings | None = None
     hints: Hints = "all"
     tables: Mapping[str, pa.Table] = field(default_factory=dict, repr=False)
@@ -74,6 +90,8 @@ class Report:
     @property
     def reference(self) -> str:
         """What was held to be right, as people are told it."""
+        if self.replay is not None:
+            return f"PyTorch {self.replay.torch.partition('+')[0]}, recorded in {self.replay.file}"
         if self.truth == "exact":
             return "exact arithmetic"
         return f"PyTorch {(version('torch') or '').partition('+')[0]}"
@@ -114,13 +132,14 @@ class Report:
             "verdict": self.verdict,
             "cases": self.tally.cases,
             "seed": self.seed,
-            "torch": version("torch"),
+            "torch": version("torch") if self.replay is None else self.replay.torch,
             "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict if verdicts[verdict]},
             "equations": dict.fromkeys(EQUATIONS, "not_tested") if findings is None else findings.equations,
             "diagnoses": [] if findings is None else [told.to_json(self.hints) for told in findings.diagnoses],
             "conventions": None if findings is None or self.hints != "all" else findings.conventions_json(),
             "smallest_case": smallest,
             "report": None if self.directory is None else str(self.directory),
+            **({} if self.replay is None else {"vectors": asdict(self.replay)}),
         }
 
     def __str__(self) -> str:

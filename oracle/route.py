@@ -28,11 +28,12 @@ from backproof.certificate import Certificate
 from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
-from backproof.outcome import Report
+from backproof.outcome import Replay, Report
 from backproof.probe import first_contact
 from backproof.scaling import scaling
 from backproof.shards import CASES_PER_SHARD, Shard, Task, examine_shard
 from backproof.tally import Tally
+from backproof.truth.vectors import Vectors, replayed
 from backproof.verdicts import Verdict
 
 Progress = Callable[[int, int], None]
@@ -40,6 +41,9 @@ Progress = Callable[[int, int], None]
 
 Stopped = Callable[[], bool]
 """Whether somebody has asked the run to end."""
+
+CASES: Final = 1000
+"""How many networks are examined where nobody says how many."""
 
 _GLANCE: Final = 0.2
 """Seconds between two looks at whether it is to end."""
@@ -52,10 +56,11 @@ def check(
     candidate: object = "scratch",
     domain: Domain | None = None,
     *,
-    cases: int = 1000,
+    cases: int | None = None,
     seed: int = 0,
     ids: Sequence[str] = (),
     truth: Truth = "torch",
+    vectors: str | os.PathLike[str] | None = None,
     strict_kinks: bool = False,
     certify: bool = False,
     workers: int | None = None,
@@ -70,25 +75,37 @@ def check(
     """Hold a candidate to the reference on random networks, and say what came of it.
 
     candidate: a CANDIDATE text ("scratch", "my_net.py"), a function loss_and_gradients(network, x, y), or a Candidate.
-    domain: what to draw from; the candidate's own where it is left out. ids: these cases instead of random ones.
-    truth: "torch" or "exact", what is held to be right. strict_kinks: a difference at a kink fails. certify: measure
-    every true error, by exact arithmetic. workers: processes; by the number of cases where it is left out. report: a
-    directory for the tables. keep: hold all rows in the Report, and not only its counts. diagnosis: say which equation
-    is wrong, and why. hints: how much of that is told, "none", "where" or "all". command: noted in the report.
-    timeout: seconds that a candidate which is named by a text may take for one case. Ctrl-C ends the run with what is
-    done.
+    domain: what to draw from; the candidate's own where it is left out. cases: how many; CASES where it is left out.
+    ids: these cases instead of random ones. truth: "torch" or "exact", what is held to be right. vectors: a recording,
+    whose cases inside the domain are examined, all of them or the first `cases`, by what it holds to be right; then
+    PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a difference at a kink
+    fails. certify: measure every true error, by exact arithmetic. workers: processes; by the number of cases where it
+    is left out. report: a directory for the tables. keep: hold all rows in the Report, and not only its counts.
+    diagnosis: say which equation is wrong, and why. hints: how much of that is told, "none", "where" or "all". command:
+    noted in the report. timeout: seconds that a candidate which is named by a text may take for one case. Ctrl-C ends
+    the run with what is done.
 
-    Raises CandidateError, DomainError, SpecError, ReportError or ValueError, each of which says what to do about it.
+    Raises CandidateError, DomainError, SpecError, VectorsError, ReportError or ValueError, each of which says what to
+    do about it.
     """
-    if cases < 1:
+    if cases is not None and cases < 1:
         raise ValueError(f"cases must be at least 1; got {cases}")
+    recorded = None if vectors is None else Vectors(vectors)
+    truth = truth if recorded is None else "exact"
     subject = _one(candidate, timeout)
     reference_of(truth)
     if domain is None and not ids:
         first_contact(subject, truth=truth)
     domain = subject.domain if domain is None else domain
-    ids = tuple(NetworkSpec.parse(text).id for text in ids)
-    cases = len(ids) or cases
+    ids = named = tuple(NetworkSpec.parse(text).id for text in ids)
+    replay = None
+    if recorded is not None:
+        inside = replayed(domain, recorded) if not named else recorded.holding(named)
+        ids = inside[:cases]
+        left_out = 0 if named else len(recorded.ids) - len(inside)
+        replay = Replay(file=recorded.path.name, torch=recorded.torch, recorded=len(recorded.ids), left_out=left_out)
+        seed = recorded.seed
+    cases = len(ids) or cases or CASES
     tally, interrupted = Tally(), False
     certificate = Certificate() if certify else None
     with open_archive(None if report is None else Path(report), keep=keep) as archive:
@@ -104,6 +121,7 @@ def check(
                 keep=archive.wants_rows,
                 certify=certify,
                 ids=ids[start : start + CASES_PER_SHARD],
+                vectors=recorded,
             )
             for number, start in enumerate(range(0, cases, CASES_PER_SHARD))
         ]
@@ -124,9 +142,10 @@ def check(
             strict_kinks=strict_kinks,
             tally=tally,
             certificate=certificate,
-            scaling=() if ids or interrupted else tuple(scaling(subject, domain, seed=seed)),
+            scaling=() if named or interrupted else tuple(scaling(subject, domain, seed=seed)),
             interrupted=interrupted,
-            ids=ids,
+            ids=named,
+            replay=replay,
             findings=findings,
             hints=hints,
         )

@@ -62,6 +62,7 @@ def plain(report: Report) -> str:
 def _lines(report: Report) -> Iterator[Text | _Labelled]:
     tally = report.tally
     networks = f"{_many(tally.cases, 'random network')}, seed {report.seed}"
+    networks = networks if report.replay is None else _many(tally.cases, "recorded network")
     networks = ("case " if report.repeatable else "") + ", ".join(report.ids) if report.ids else networks
     yield Text.assemble((report.candidate, "bold"), f"   against {report.reference}   {networks}")
     yield {"agrees": _agrees, "disagrees": _disagrees, "cannot_run": _cannot_run}[report.verdict](report)
@@ -125,7 +126,7 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
         for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
             if label == "Again":
                 if report.repeatable:
-                    yield _Labelled(label, Text(told), whole=True)
+                    yield _Labelled(label, Text(f"{told}{_exactly(report)}"), whole=True)
             else:
                 yield _line(label, (told, _COLOURS[label]) if label in _COLOURS else told)
         yield Text()
@@ -142,8 +143,15 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
         yield _line("Right", (_right(check, report), "green"))
         yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
     if report.repeatable:
-        yield _Labelled("Again", Text(f"backproof check {report.candidate} --case {case}"), whole=True)
+        yield _Labelled(
+            "Again", Text(f"backproof check {report.candidate} --case {case}{_exactly(report)}"), whole=True
+        )
     yield Text()
+
+
+def _exactly(report: Report) -> str:
+    """What repeats a case where PyTorch took no part."""
+    return " --reference exact" if report.truth == "exact" else ""
 
 
 def _each(report: Report) -> Iterator[Text]:
@@ -201,8 +209,20 @@ def _counts(report: Report) -> Iterator[_Labelled]:
     if impossible := [loss for loss in report.domain.losses if not report.domain.plan.outputs[loss].names]:
         names = ", ".join(dict.fromkeys(loss.name for loss in impossible))
         yield _line("Left out", f"{names}: no output activation of this domain goes with them")
+    yield from _replayed(report)
     yield from _certified(report)
     yield from _divisors(report)
+
+
+def _replayed(report: Report) -> Iterator[_Labelled]:
+    """What of a recording was not used, and what it could not serve for."""
+    if report.replay is None:
+        return
+    if report.replay.left_out:
+        of = f"{report.replay.left_out:,} of {_many(report.replay.recorded, 'recorded network')}"
+        yield _line("Left out", f"{of}: outside the candidate's domain")
+    if report.findings is not None and report.tally.wrong_cases:
+        yield _line("Diagnosed", "by exact arithmetic: it asks for networks that were not recorded")
 
 
 def _certified(report: Report) -> Iterator[_Labelled]:

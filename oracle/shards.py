@@ -19,6 +19,8 @@ from backproof.verdicts import Check, Verdict
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from backproof.truth.vectors import Vectors
+
 CASES_PER_SHARD: Final = 250
 """Also the unit of evenness: each shard deals its own decks, so that its strata are as even as 250 cases can be."""
 
@@ -34,7 +36,8 @@ class Task:
     """What a worker needs to know.
 
     `candidate` is a CANDIDATE text where a process must find it again, else the candidate itself. `ids` names the cases
-    instead of drawing them from the domain. `keep` asks for the rows of the tables, `certify` for every true error.
+    instead of drawing them from the domain; `vectors` hold them, with the reference. `keep` asks for the rows of the
+    tables, `certify` for every true error.
     """
 
     candidate: Candidate | str
@@ -47,6 +50,7 @@ class Task:
     keep: bool = False
     certify: bool = False
     ids: tuple[str, ...] = ()
+    vectors: Vectors | None = None
 
     def specs(self) -> list[NetworkSpec]:
         """The specs of this shard."""
@@ -81,7 +85,7 @@ def examine_shard(
     """Examine every case of a task; `progress` hears (cases, wrong cases) after each, `stopped` ends it early."""
     candidate = load(task.candidate)[0]
     certificate = Certificate() if task.certify else None
-    examiner = Examiner(candidate, truth=task.truth, certificate=certificate)
+    examiner = Examiner(candidate, truth=task.truth, certificate=certificate, vectors=task.vectors)
     tally = Tally()
     rows: list[tuple[object, ...]] = []
     differing: list[tuple[object, ...]] = []
@@ -92,7 +96,8 @@ def examine_shard(
                 interrupted = True
                 break
             repeat = number % REPEAT_EVERY == 0
-            checks = examiner.examine(build_case(spec), repeat=repeat)
+            case = build_case(spec) if task.vectors is None else task.vectors.case(spec.id)
+            checks = examiner.examine(case, repeat=repeat)
             tally.add(spec, checks, strict_kinks=task.strict_kinks)
             if task.keep:
                 rows += rows_of(candidate.name, spec, checks)

@@ -22,12 +22,19 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     candidate: Annotated[
         str, typer.Argument(help="scratch, torch, my_net.py, my_net.py:name, package.module:name or exec:./my_net")
     ] = "scratch",
-    cases: Annotated[int, typer.Option(help="how many random networks", min=1)] = 1000,
+    cases: Annotated[
+        int | None, typer.Option(help="how many random networks", min=1, show_default="1000, or all that were recorded")
+    ] = None,
     seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine")] = 0,
     report: Annotated[Path | None, typer.Option(help="directory for the tables", show_default="none")] = None,
     case: Annotated[list[str] | None, typer.Option(help="examine this one case, by its id; may be repeated")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")] = False,
-    reference: Annotated[str, typer.Option(help="what is held to be right: torch or exact")] = "torch",
+    reference: Annotated[
+        str | None, typer.Option(help="what is held to be right: torch or exact", show_default="torch")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="a recording: its networks, its reference, no PyTorch", show_default="none")
+    ] = None,
     strict_kinks: Annotated[
         bool, typer.Option("--strict-kinks", help="another subgradient than PyTorch's is a failure")
     ] = False,
@@ -66,7 +73,9 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "batch_size": span(batch_size),
         "penalties": penalties,
     }
-    if reference not in ("torch", "exact"):
+    if vectors is not None and reference is not None:
+        raise typer.BadParameter("--vectors bring their own reference: leave it out", param_hint="--reference")
+    if reference not in (None, "torch", "exact"):
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
     if hints not in ("none", "where", "all"):
         raise typer.BadParameter(f"hints are none, where or all; got {hints!r}", param_hint="--hints")
@@ -74,7 +83,8 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "cases": cases,
         "seed": seed,
         "ids": tuple(case or ()),
-        "truth": reference,
+        "truth": reference or ("torch" if vectors is None else "exact"),
+        "vectors": vectors,
         "strict_kinks": strict_kinks,
         "certify": certify,
         "hints": hints,
@@ -106,6 +116,7 @@ def _checked(
     from backproof.candidates.contract import CandidateError
     from backproof.narrowing import narrowed
     from backproof.probe import first_contact
+    from backproof.route import CASES
     from backproof.route import check as examined
 
     if one and len(found) > 1:
@@ -115,7 +126,7 @@ def _checked(
     for each in found:
         if not settings["ids"]:
             first_contact(each, truth=settings["truth"])
-        with progress(each.name, len(settings["ids"]) or settings["cases"]) as told:
+        with progress(each.name, len(settings["ids"]) or settings["cases"] or CASES) as told:
             domain = narrowed(each.domain, **fields)
             outcomes.append(examined(each, domain, keep=bool(settings["ids"]), progress=told, **settings))
     return outcomes

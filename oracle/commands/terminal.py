@@ -37,8 +37,9 @@ def foreseen() -> tuple[type[Exception], ...]:
     from backproof.cases.spec import SpecError
     from backproof.examine import ReferenceMissingError
     from backproof.reports import ReportError
+    from backproof.truth.vectors import VectorsError
 
-    return (CandidateError, DomainError, SpecError, ReferenceMissingError, ReportError)
+    return (CandidateError, DomainError, SpecError, ReferenceMissingError, ReportError, VectorsError)
 
 
 @contextmanager
