@@ -48,6 +48,7 @@ class Residual:
 
     excess: the largest |residual| / bound; more than 1 is no rounding. power: the bound's largest entry over the
     largest entry of what is tested, kinks left out where it is more than LEGIBLE: an error of that relative size shows.
+    bound, size: the two entries, which several samples have in common.
     """
 
     equation: str
@@ -55,6 +56,8 @@ class Residual:
     quantity: str
     excess: float
     power: float
+    bound: float = np.inf
+    size: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -128,7 +131,8 @@ def _residual(test: _Test, without_kinks: _Test) -> Residual:
     size = float(np.abs(test.expected.value[known]).max(initial=0.0))
     largest = float(np.max(tight, initial=0.0)) if known.all() else np.inf
     power = 0.0 if largest == 0.0 else largest / size if size > 0.0 and largest < np.inf else np.inf
-    return Residual(test.equation, test.layer, test.quantity, float(excess.max(initial=0.0)), power)
+    worst = float(excess.max(initial=0.0))
+    return Residual(test.equation, test.layer, test.quantity, worst, power, bound=largest, size=size)
 
 
 def _allowed(test: _Test) -> Array:

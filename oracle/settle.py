@@ -8,16 +8,20 @@ tests on networks that the chained bound does decide, and agrees there.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from backproof import doubts
-from backproof.bounds import Key
+from backproof.bounds import Bounds, Key
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case, build_case
 from backproof.cases.gradients import Array
 from backproof.cases.sampling import iterate_specs
-from backproof.comparison import PROPAGATED
+from backproof.comparison import PROPAGATED, given_for
+from backproof.doubts import entry
 from backproof.residuals import Residual, residuals
 from backproof.truth.divisors import divisor
 from backproof.verdicts import Check, Verdict
@@ -31,6 +35,9 @@ WITNESSES = 6
 """How many networks that the chained bound decides vouch for a candidate."""
 SEARCHED = 60
 """How many networks of its domain are searched for them."""
+
+ADDS_UP = "each sample's equations hold on the candidate's own values, and the samples add up"
+"""The note of an agreement on a sum that cancels."""
 
 Ask = Callable[[Candidate, Case], Answer]
 Judge = Callable[[Case, Answer], tuple[Check, ...]]
@@ -67,6 +74,56 @@ class Settlement:
         if case.spec.batch_size == 1 and last is not None and all(residual.tells for residual in last):
             return tuple(_agreed(check) for check in checks)
         return checks
+
+    def add_up(self, case: Case, checks: tuple[Check, ...], given: Answer, bounds: Bounds) -> tuple[Check, ...]:
+        """The checks, with sums over a batch that cancel agreeing where each sample is right and they do add up.
+
+        How large the terms of a sum are, no bound on it remembers. Each sample by itself shows its share, c_n g_n with
+        c_n = divisor(sample) / divisor(batch), and that every equation holds which made it. The batch adds nothing but
+
+            |g - sum_n c_n g_n| <= 2 e     e the bound on g, by which two right answers differ twice at most
+
+        and e must be less than half the largest of the shares, so that one that is left out or counted twice shows. A
+        penalty has no share in any sample; with one nothing is said.
+        """
+        summed = [check for check in checks if _is_lost_in_a_sum(check, case)]
+        shares = self._shares(case) if summed and case.spec.penalty is None else ()
+        if not shares:
+            return checks
+        return tuple(
+            check._replace(note=ADDS_UP, verdict=Verdict.AGREE)
+            if any(check is one for one in summed) and _adds_up(check, given, shares, bounds, case.spec.dtype)
+            else check
+            for check in checks
+        )
+
+    def _shares(self, case: Case) -> tuple[tuple[float, Answer], ...]:
+        """(c_n, the answer to sample n alone) for all samples that count; none unless every equation of them holds.
+
+        The tests of all samples count together, each as if its samples were the rows of one array: a unit that is dead
+        on one of them shows on others. Every sample has to show BP4, which is what it gives to dW, and the loss. Where
+        the readings of a delta or an a are 0, the equations go on with what is predicted, and are tested further down.
+        """
+        shares: list[tuple[float, Answer]] = []
+        found: dict[tuple[str, int | None, str], list[Residual]] = defaultdict(list)
+        for sample in range(case.spec.batch_size):
+            one = case.sample(sample)
+            if divisor(one) == 0.0:
+                continue  # an ignored target: the mean over none is no number, and has no share
+            answer = self.ask(self.candidate, one) if self._may_ask(one, case) else None
+            if answer is None or not _legible(one, answer):
+                return ()
+            for test in residuals(one, answer):
+                if not test.holds:
+                    return ()
+                found[test.equation, test.layer, test.quantity].append(test)
+            shares.append((divisor(one) / divisor(case), answer))
+        shown = all(
+            doubts.decides(max(test.bound for test in row), max(test.size for test in row))
+            and (len(row) == len(shares) or (equation != "BP4" and quantity != "loss"))
+            for (equation, _, quantity), row in found.items()
+        )
+        return tuple(shares) if shown and _reached(found, case) else ()
 
     def vouched(self, dtype: str) -> bool:
         """Whether the candidate keeps every equation on networks where the chained bound says that it is right."""
@@ -120,6 +177,34 @@ def is_open(check: Check) -> bool:
     if check.verdict is Verdict.UNDECIDED:
         return check.note != doubts.UNDERFLOW
     return check.verdict is Verdict.AGREE and check.note.startswith(PROPAGATED)
+
+
+def _is_lost_in_a_sum(check: Check, case: Case) -> bool:
+    summed = check.quantity in ("weight", "bias") or (check.quantity == "loss" and case.spec.reduction != "none")
+    cancels = check.verdict is Verdict.UNDECIDED and check.note == doubts.CANCELLATION
+    return summed and cancels and case.spec.batch_size > 1
+
+
+def _reached(found: Collection[tuple[str, int | None, str]], case: Case) -> bool:
+    """Whether the way back was tested in every layer: one whose delta nothing shows is passed over otherwise."""
+    return all(
+        ("BP1" if number == case.spec.depth else "BP2", number, "delta") in found
+        for number in range(1, case.spec.depth + 1)
+    )
+
+
+def _adds_up(check: Check, given: Answer, shares: tuple[tuple[float, Answer], ...], bounds: Bounds, dtype: str) -> bool:
+    """Whether the batch's quantity is the sum of its samples' shares, to within what two right answers may differ."""
+    whole = given_for(given, check.quantity, check.layer)
+    parts = [(scale, given_for(answer, check.quantity, check.layer)) for scale, answer in shares]
+    if whole is None:
+        return False
+    terms = np.array([scale * part.astype(np.float64) for scale, part in parts if part is not None])
+    limit = 2.0 * entry(bounds.limit("textbook", dtype=dtype, against="truth"), check.quantity, check.layer)
+    if len(terms) < len(parts) or terms.shape[1:] != limit.shape:
+        return False
+    adds = np.abs(whole.astype(np.float64).reshape(limit.shape) - terms.sum(axis=0)) <= limit
+    return bool(adds.all()) and doubts.decides(float(limit.max()), float(np.abs(terms).max()))
 
 
 def _seen(check: Check, tests: list[Residual], dtype: str) -> bool:

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backproof import doubts
 from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer
 from backproof.cases import Domain, NetworkSpec, build_case
+from backproof.cases.gradients import ReadOff
 from backproof.comparison import PROPAGATED, Bounds, compare
 from backproof.examine import Examiner, ask
-from backproof.settle import Settlement, is_open
+from backproof.settle import ADDS_UP, Settlement, is_open
 from backproof.truth import autograd
 from backproof.verdicts import Verdict, whole_call
 
@@ -174,3 +176,105 @@ def test_is_open_names_what_single_samples_settle():
     assert is_open(check._replace(verdict=Verdict.AGREE, note=PROPAGATED))
     assert not is_open(check._replace(verdict=Verdict.AGREE, note=""))
     assert not is_open(check._replace(verdict=Verdict.DISAGREE))
+
+
+# --- Sums over a batch that cancel ---
+
+# Two outputs of a softmax: db of the last layer is a sum of 24 numbers near 0.1 that leaves 1e-5.
+SUMS = "4-8-3-2,softshrink=1-hardtanh=-1+2-softmax,mse,batchmean,n24,f32,normal,s28964517,bias=101"
+
+
+def doubted(case, candidate):
+    """The checks of the comparison, each sum over the batch undecided because its terms cancel."""
+    bounds, answer = Bounds(case), ask(candidate, case)
+    checks = compare(case, answer, autograd.reference(case), bounds)
+    summed = ("loss", "weight", "bias")
+    checks = tuple(
+        check._replace(verdict=Verdict.UNDECIDED, note=doubts.CANCELLATION) if check.quantity in summed else check
+        for check in checks
+    )
+    return case, checks, answer, bounds
+
+
+def undecided(checks):
+    """What is left undecided."""
+    return {(check.quantity, check.layer) for check in checks if check.verdict is Verdict.UNDECIDED}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SUMS,
+        "3-4-2,tanh,mse,sum,n3,f64,normal,s1",
+        "3-4-2,relu-identity,mse,mean,n8,f64,normal,s3",
+        "3-4-4,relu-log_softmax,nll=weighted+1,mean,n9,f64,normal,s2,bias=01",
+    ],
+)
+def test_samples_that_are_right_and_add_up_agree(text):
+    """Units that are dead on some samples, layers without bias and ignored targets stand in nobody's way."""
+    case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(text)), Scratch())
+    assert undecided(checks)
+    settled = settlement(Scratch()).add_up(case, checks, answer, bounds)
+    assert not undecided(settled)
+    assert {check.note for check in settled if check.quantity == "bias"} == {ADDS_UP}
+
+
+class Altered(Scratch):
+    """scratch with its answers to single samples, or to batches, changed."""
+
+    def __init__(self, *, of_samples=lambda answer: answer, of_batches=lambda answer: answer):
+        super().__init__()
+        self.of_samples, self.of_batches = of_samples, of_batches
+
+    def answer(self, case):
+        """The changed answer."""
+        return (self.of_samples if case.spec.batch_size == 1 else self.of_batches)(super().answer(case))
+
+
+def first_times(factor):
+    """An answer with the first layer's gradients times a factor."""
+    return lambda answer: replace(
+        answer,
+        weights=(answer.weights[0] * factor, *answer.weights[1:]),
+        biases=(answer.biases[0] * factor, *answer.biases[1:]),
+    )
+
+
+ORDINARY = "3-4-2,tanh,mse,sum,n3,f64,normal,s1"
+
+
+def test_a_batch_that_is_not_the_sum_stays_undecided():
+    """One sample counted twice, or a mean for a sum: what does not add up is no agreement."""
+    candidate = Altered(of_batches=first_times(1.0 / 3.0))
+    settled = settlement(candidate).add_up(*doubted(build_case(NetworkSpec.parse(ORDINARY)), candidate))
+    assert undecided(settled) == {("weight", 1), ("bias", 1)}
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        Altered(of_samples=first_times(1.0005), of_batches=first_times(1.0005)),
+        Altered(of_samples=lambda answer: Answer(failure="error", message="one sample is too few")),
+    ],
+    ids=["wrong samples", "no samples"],
+)
+def test_samples_that_are_not_right_settle_nothing(candidate):
+    """They may add up as well as they like."""
+    case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(ORDINARY)), candidate)
+    assert settlement(candidate).add_up(case, checks, answer, bounds) == checks
+
+
+def test_what_is_no_sum_or_has_a_penalty_is_not_added_up():
+    """Deltas and unreduced losses are no sums over the batch, and a penalty belongs to no sample."""
+    for text in (f"{ORDINARY},penalty=0.01+0.1", ORDINARY.replace("n3", "n1")):
+        case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(text)), Scratch())
+        assert settlement(Scratch()).add_up(case, checks, answer, bounds) == checks
+    case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(ORDINARY.replace("sum", "none"))), Scratch())
+    assert undecided(settlement(Scratch()).add_up(case, checks, answer, bounds)) == {("loss", None)}
+
+
+def test_a_bound_as_large_as_every_share_settles_nothing():
+    """A sum of which each term could be rounding itself."""
+    case, checks, answer, _ = doubted(build_case(NetworkSpec.parse(ORDINARY)), Scratch())
+    wide = Bounds(case, {("bias", 2): ReadOff(np.full(2, 1e3), np.ones(2, dtype=bool))})
+    assert undecided(settlement(Scratch()).add_up(case, checks, answer, wide)) == {("bias", 2)}
