@@ -1,0 +1,95 @@
+"""Loss of precision: right numbers, of float32's digits."""
+
+import numpy as np
+import pytest
+
+from backproof.candidates.contract import Answer
+from backproof.cases import NetworkSpec, build_case
+from backproof.cases.domain import Domain
+from backproof.diagnosis.evidence import Inquiry
+from backproof.diagnosis.precision import only_as_accurate_as_float32
+from backproof.scratch import Backprop
+
+NETWORKS = ("3-4-2,tanh-sigmoid,mse,mean,n5,f64,normal,s1", "2-5-3,sigmoid,half_squared_error,sum,n1,f64,normal,s2")
+
+
+class Cast(Backprop):
+    """delta in a buffer of float32."""
+
+    def times_derivative(self, upstream, layer):
+        return super().times_derivative(upstream, layer).astype(np.float32).astype(np.float64)
+
+
+class CastInOutput(Backprop):
+    """The same, where the output layer has two neurons."""
+
+    def output_delta(self, loss_gradient, layer):
+        delta = super().output_delta(loss_gradient, layer)
+        return delta.astype(np.float32).astype(np.float64) if delta.shape[1] == 2 else delta
+
+
+class CastAndNegated(Cast):
+    """The same, and a mistake."""
+
+    def bias_gradient(self, delta, layer):
+        return -super().bias_gradient(delta, layer)
+
+
+class Scalar(Backprop):
+    """A bias gradient of another shape."""
+
+    def bias_gradient(self, delta, layer):
+        return delta.sum()
+
+
+@pytest.fixture(scope="module")
+def accurate(handwritten):
+    """(Backprop, ids) -> whether it is as accurate as float32 and no more."""
+
+    def found(backprop, texts=NETWORKS):
+        inquiry = Inquiry(handwritten(backprop, Domain(), returns="gradients"))
+        exhibits = [inquiry.exhibit(build_case(NetworkSpec.parse(text))) for text in texts]
+        return only_as_accurate_as_float32(inquiry, exhibits)
+
+    return found
+
+
+@pytest.mark.parametrize(
+    ("backprop", "low"),
+    [(Cast, True), (CastInOutput, True), (Backprop, False), (CastAndNegated, False), (Scalar, False)],
+)
+def test_low_precision_is_told_from_mistakes(accurate, backprop, low):
+    """A cast somewhere; nothing at all; a cast beside a mistake; shapes that cannot be compared."""
+    assert accurate(backprop) is low
+
+
+def test_float32_itself_is_no_loss(accurate):
+    """What is asked for in float32 and is wrong there is wrong."""
+    assert not accurate(CastAndNegated, ("3-4-2,tanh-sigmoid,mse,mean,n5,f32,normal,s1",))
+
+
+def test_numbers_that_float32_cannot_tell_from_zero_decide_nothing():
+    """Where float32's bound is wider than the numbers, agreement within it says nothing about precision."""
+    # Equal outputs of a softmax under equal slopes: every gradient is 0, but for rounding.
+    case = build_case(NetworkSpec.parse("2-3,softmax,linear,sum,n1,f64,ones,s1"))
+    nothing = Answer(
+        weights=tuple(np.full_like(weight, 1e-12) for weight in case.weights),
+        biases=tuple(None if bias is None else np.full_like(bias, 1e-12) for bias in case.biases),
+    )
+
+    class Scripted:
+        name = "scripted"
+        domain = Domain()
+
+        def answer(self, _):
+            return nothing
+
+    inquiry = Inquiry(Scripted())
+    exhibit = inquiry.exhibit(case)
+    assert exhibit.wrong
+    assert not only_as_accurate_as_float32(inquiry, [exhibit])
+
+
+def test_nothing_wrong_is_no_loss_of_precision():
+    """Without anything that fails there is nothing to explain."""
+    assert not only_as_accurate_as_float32(Inquiry(object(), domain=Domain()), [])
