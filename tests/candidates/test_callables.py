@@ -175,9 +175,9 @@ class Instance:
 
 def test_answer_that_does_not_come_is_a_timeout():
     """The line is told where it was interrupted, also in a method."""
-    answer = FunctionCandidate(name="f", function=Instance(), patience=Patience(0.05)).answer(CASE)
+    answer = FunctionCandidate(name="f", function=Instance(), patience=Patience(0.3)).answer(CASE)
     assert answer.failure == "timeout"
-    assert re.fullmatch(rf"interrupted after 0.05 s without an answer \(.*{re.escape(HERE)}:\d+\)", answer.message)
+    assert re.fullmatch(rf"interrupted after 0.3 s without an answer \(.*{re.escape(HERE)}:\d+\)", answer.message)
 
 
 def test_answer_keeps_numpys_settings_as_they_were():

@@ -68,7 +68,8 @@ def test_child_passes_its_stderr_on_where_that_is_wanted(capsys):
     for echo in (True, False):
         child = python(code, echo=echo)
         child.ask(b"question", patience=10.0, limit=LIMIT)
-        child._turn(0.1)
+        while not child.noise:
+            child._turn(1.0)
         assert child.noise == "hello\n"
         child.end()
         assert capsys.readouterr().err == ("hello\n" if echo else "")
@@ -124,15 +125,15 @@ def test_child_failure_is_told(code: str, verdict: str, text: str):
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        ("", "no answer within 0.3 s; where it has answered, is its stdout flushed after each line?"),
-        ("print('begun', end='', flush=True)", "no answer within 0.3 s; the line that it began has no end: 'begun'"),
+        ("", "no answer within 1 s; where it has answered, is its stdout flushed after each line?"),
+        ("print('begun', end='', flush=True)", "no answer within 1 s; the line that it began has no end: 'begun'"),
     ],
     ids=["silent", "begun"],
 )
 def test_child_timeout_is_told(code: str, text: str):
     """Whether it has begun to answer."""
     child = python(f"import time\n{code}\ntime.sleep(60)")
-    assert failure(child, patience=0.3) == ("timeout", text)
+    assert failure(child, patience=1.0) == ("timeout", text)
 
 
 def test_child_that_closes_its_stdout_and_goes_on_is_ended(monkeypatch):
@@ -145,7 +146,8 @@ def test_child_that_closes_its_stdout_and_goes_on_is_ended(monkeypatch):
 def test_child_that_speaks_unasked_is_told():
     """What it wrote between two questions cannot be the answer to the second."""
     child = python("import time\nprint('hello', flush=True)\ntime.sleep(60)")
-    time.sleep(0.3)
+    while not child._said:
+        child._turn(1.0)
     assert failure(child) == ("error", "nobody had asked for what it wrote before this case: 'hello'")
 
 

@@ -123,10 +123,10 @@ def test_find_says_what_is_wrong(folder: Path, text: str, message: str):
 
 def test_find_stops_a_file_that_trains_when_it_is_imported(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """And says where such code belongs."""
-    monkeypatch.setattr(finding, "IMPORT", 0.1)
+    monkeypatch.setattr(finding, "IMPORT", 0.5)
     (folder / "trains.py").write_text(PLAIN + "\n\nwhile True: ...\n")
     message = (
-        "importing trains.py took more than 0.1 s and was stopped (trains.py:8): what is to run only when the file is "
+        "importing trains.py took more than 0.5 s and was stopped (trains.py:8): what is to run only when the file is "
         'a script, like training, goes below `if __name__ == "__main__":`'
     )
     with pytest.raises(CandidateError, match=f"^{re.escape(message)}$"):

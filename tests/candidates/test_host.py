@@ -77,7 +77,7 @@ def test_host_sees_an_answer_that_a_later_call_changes(host: tuple[Host, str]):
 def test_host_minds_the_time(host: tuple[Host, str]):
     """It interrupts the call itself, where that can be done, and lives on."""
     found, path = host
-    answer = found.reply(Question(f"{path}:endless", 0.05, CASE))
+    answer = found.reply(Question(f"{path}:endless", 0.3, CASE))
     assert (answer.failure, "nets.py:" in answer.message) == ("timeout", True)
     assert found.reply(Question(f"{path}:copies", 10.0, CASE)).failure is None
 
