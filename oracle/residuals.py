@@ -124,7 +124,8 @@ class _Test:
 
 def _residual(test: _Test, without_kinks: _Test) -> Residual:
     """Numbers that are not finite, on either side, were overflowed or divided by 0: they are evidence of nothing."""
-    bound, tight = _allowed(test), _allowed(without_kinks)
+    bound = _allowed(test)
+    tight = bound if without_kinks is test else _allowed(without_kinks)
     distance = np.abs(test.own - test.expected.value)
     known = np.isfinite(distance) & np.isfinite(bound)
     excess = np.where(known & (distance > bound), distance / np.maximum(bound, np.finfo(np.float64).tiny), 0.0)
