@@ -10,25 +10,25 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from textwrap import shorten
 from typing import Final
 
 import numpy as np
 
 from backproof.bounds import Bounds
-from backproof.candidates.callables import FunctionCandidate, common_ground
+from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Candidate, CandidateError
 from backproof.candidates.layout import WORDS, Declaration, Layout
 from backproof.candidates.process import ProcessCandidate
-from backproof.candidates.protocol import DESCRIBE, described
 from backproof.cases.case import Case, build_case
-from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula, accepts, target_kind
-from backproof.cases.domain import DEFAULT_DOMAIN, Domain
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, accepts, target_kind
+from backproof.cases.domain import DEFAULT_DOMAIN
 from backproof.cases.gradients import Array, Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.comparison import given_for
 from backproof.examine import Truth, ask, reference_of
+from backproof.proposal import Contact, Convention, told
 
 Reference = Callable[[Case], Gradients]
 
@@ -49,7 +49,6 @@ LOSSES_TRIED: Final = (
 )
 REDUCTIONS_TRIED: Final = ("sum", "mean", "batchmean")
 
-
 COMPLAINT: Final = 100
 """Letters of what the candidate raised that are repeated."""
 PATIENCE: Final = 20.0
@@ -64,40 +63,15 @@ class FirstContactError(CandidateError):
     """A candidate that must say what it is before it can be checked; the text has the line that says it."""
 
 
-@dataclass(frozen=True)
-class Convention:
-    """What a candidate computes, as far as it does not follow the network: None where it does."""
-
-    hidden: str | None = None
-    output: str | None = None
-    loss: str | None = None
-    reduction: str | None = None
-
-
-@dataclass
-class Contact:
-    """What was learnt of a candidate. ignored: the fields of the network without effect; matched: what fits them."""
-
-    layout: Layout
-    complaint: str
-    ignored: list[str] = field(default_factory=list)
-    matched: Convention | None = None
-    loss_fits: bool = True
-    limits: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def silent(self) -> bool:
-        """Whether there is nothing to say: it follows the network in the default layout."""
-        return self.layout == Layout() and not self.ignored and not self.limits
-
-
 def first_contact(candidate: Candidate, *, truth: Truth = "torch") -> None:
     """Nothing, for a candidate that declares a Domain or follows the network; else FirstContactError, with the line.
 
     A candidate that works in no layout is let through: then the run says with which error.
     """
-    if not isinstance(candidate, FunctionCandidate) or candidate.declaration is not None:
+    if not isinstance(candidate, FunctionCandidate):
         return
+    if candidate.declaration is not None and getattr(candidate, "says_domain", True):
+        return  # a program may state its layout and no domain
     found = Probe(candidate, reference_of(truth)).contact()
     # What failed here was a question that nobody had promised to answer.
     candidate.patience.answered()
@@ -110,6 +84,7 @@ class Probe:
 
     def __init__(self, candidate: FunctionCandidate, reference: Reference) -> None:
         self.candidate, self.reference = candidate, reference
+        self.usual = Layout() if candidate.declaration is None else candidate.declaration.layout
         self.spent = 0.0
         self.known: dict[NetworkSpec, tuple[Gradients, Gradients]] = {}
 
@@ -136,7 +111,7 @@ class Probe:
     def _working(self) -> list[tuple[Layout, Case]]:
         """The layouts whose answers have the right shapes, each with the case that shows it."""
         for widths, batch_size in SHAPES:
-            layouts = list(_layouts(vectors=widths[-1] == 1))
+            layouts = [self.usual, *(each for each in _layouts(vectors=widths[-1] == 1) if each != self.usual)]
             for loss, output in (("half_squared_error", "sigmoid"), ("cross_entropy", "identity")):
                 case = _case(widths, batch_size, loss=loss, output=output)
                 working = [(layout, case) for layout in layouts if fits(case, self._asked(layout, case))]
@@ -157,7 +132,7 @@ class Probe:
         flipped = -case.x
         if not _differ(self._asked(layout, case), self._asked(layout, replace(case, x=flipped))):
             return None
-        found = Contact(layout, complaint)
+        found = Contact(layout, self.usual, complaint)
         for name, variants in _variants(case).items():
             answers = [self._asked(layout, variant) for variant in variants]
             if variants and not any(_differ(self._asked(layout, case), answer) for answer in answers):
@@ -332,70 +307,3 @@ def _variants(case: Case) -> dict[str, list[Case]]:
     if spec.batch_size > 1:
         variants["reduction"] = [replace(case, spec=replace(spec, reduction="mean"))]
     return variants
-
-
-def proposed(found: Contact) -> Domain:
-    """The domain that the line to paste declares."""
-    fields: dict[str, object] = {"dtypes": DTYPES, **found.limits}
-    matched = found.matched or Convention()
-    if matched.hidden is not None or matched.output is not None:
-        hidden = matched.hidden or matched.output
-        # The formula and not its name: that would mean every value of its parameters.
-        fields["activations"] = Formula.parse(str(hidden), ACTIVATIONS)
-        other = matched.output if matched.output != hidden else None
-        fields["output_activations"] = None if other is None else Formula.parse(other, ACTIVATIONS)
-    if matched.loss is not None:
-        fields["losses"] = Formula.parse(matched.loss, LOSSES)
-    if matched.reduction is not None:
-        fields["reductions"] = matched.reduction
-    return replace(common_ground(), **fields)  # type: ignore[arg-type]  # fields of Domain, as it takes them
-
-
-def told(name: str, found: Contact, *, program: bool = False) -> str:
-    """What was found, and the line to paste; for a `program`, what it is to answer when it is asked what it is."""
-    said = []
-    if found.layout != Layout():
-        said.append(
-            f"it does not work in the default layout ({found.complaint}), but does with {found.layout.written()}"
-        )
-    if found.ignored:
-        names = ", ".join(f"network.{_FIELDS[each]}" for each in found.ignored)
-        said.append(f"it gives the same numbers whatever {names} says")
-    if "depth" in found.limits:
-        said.append("it does not take every depth")
-    if "biases" in found.limits:
-        said.append("it needs a bias in every layer")
-    if "batch_size" in found.limits:
-        said.append("it takes single samples only" if found.limits["batch_size"] == 1 else "it takes no single sample")
-    text = f"{name} declares no Domain, and nothing was checked. A few small networks show: {'; '.join(said)}."
-    if found.ignored and found.matched is None:
-        wish = "say what it is meant to compute, like this"
-        if program:
-            wish = f"let it answer {DESCRIBE.decode()} with what it is meant to compute, like this"
-        return (
-            f"{text} Its gradients fit no usual activation, loss and reduction, so {wish}:\n\n"
-            f"{_lines(_EXAMPLE, found.layout, program=program)}"
-        )
-    if found.ignored and not found.loss_fits:
-        text += " Its gradients are those of the line below, but its loss is another one: the check will say so."
-    wish = f"let it answer {DESCRIBE.decode()} with" if program else "put above it"
-    return (
-        f"{text} If this is what it is meant to be, {wish}:\n\n{_lines(proposed(found), found.layout, program=program)}"
-    )
-
-
-_FIELDS: Final = {
-    "activations": "activations",
-    "output_activations": "activations[-1]",
-    "loss": "loss",
-    "reduction": "reduction",
-}
-_EXAMPLE: Final = Domain(activations="sigmoid", losses="half_squared_error", reductions="sum")
-
-
-def _lines(domain: Domain, layout: Layout, *, program: bool) -> str:
-    if program:
-        return f"    {described(domain, layout)}\n"
-    settings = layout.written()
-    line = f"@candidate({domain!r}{f', {settings}' if settings else ''})"
-    return f"    from backproof import Domain, candidate\n\n    {line}\n"

@@ -1,6 +1,8 @@
 """First contact: what a candidate without a Domain is told about itself, and that the line to paste then works."""
 
+import json
 import re
+import sys
 import types
 from dataclasses import replace
 
@@ -260,3 +262,43 @@ def test_the_command_prints_the_line_and_exits_with_2(tmp_path):
         "@candidate(Domain(depth=1, activations='identity', losses='half_squared_error', reductions='sum', "
         "biases='always'), weights=\"in_out\")"
     ) in done.stderr
+
+
+PROGRAM = """
+import json, sys
+import numpy as np
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "describe" in asked:
+        print(SAID, flush=True)
+        continue
+    a = [np.array(asked["x"])]
+    weights = [np.array(w) for w in asked["weights"]]
+    try:
+        for w, b in zip(weights, asked["biases"]):
+            a.append(a[-1] @ w + b)
+    except (ValueError, TypeError):
+        print(json.dumps({"id": asked["id"], "loss": 0, "weights": [], "biases": []}), flush=True)
+        continue
+    e, dw, db = a[-1] - asked["y"], [], []
+    loss = (e * e).sum() / 2
+    for w, below in zip(weights[::-1], a[-2::-1]):
+        dw, db, e = [(below.T @ e).tolist(), *dw], [e.sum(axis=0).tolist(), *db], e @ w.T
+    print(json.dumps({"id": asked["id"], "loss": loss, "weights": dw, "biases": db}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("said", ["{}", '{"weights": "in_out"}'], ids=["nothing", "layout"])
+def test_a_program_is_told_what_to_answer(tmp_path, said: str):
+    """One that names no domain is asked in the layout that it states, if any; what it is told makes it pass."""
+    path = tmp_path / "net.py"
+    path.write_text(PROGRAM.replace("SAID", repr(said)))
+    (found,) = load(f"exec:{sys.executable} {path}")
+    with pytest.raises(FirstContactError) as raised:
+        first_contact(found)
+    assert ("it does not work in the default layout" in str(raised.value)) == (said == "{}")
+    answer = json.loads(str(raised.value).splitlines()[-1])
+    assert (answer["weights"], answer["domain"]["activations"]) == ("in_out", "identity")
+    path.write_text(PROGRAM.replace("SAID", repr(json.dumps(answer))))
+    report = check(f"exec:{sys.executable} {path}", cases=5, diagnosis=False)
+    assert report.verdict == "agrees"
