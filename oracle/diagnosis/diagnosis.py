@@ -364,6 +364,6 @@ def _shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit 
 
 
 def _unfamiliar(spec: NetworkSpec) -> tuple[int, bool]:
-    """How many of its activations and losses are none of those that one learns first."""
+    """How many of its parts are none of those that one learns first."""
     strange = sum(formula.name not in FAMILIAR for formula in (*spec.activations, spec.loss))
-    return strange, spec.reduction not in ("sum", "mean")
+    return strange + (spec.penalty is not None), spec.reduction not in ("sum", "mean")
