@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -40,6 +41,10 @@ from backproof.truth.rounding import (
 
 LEGIBLE = 2.0**-4
 """The relative error up to which a reading is one."""
+
+
+TINY: Final = float(np.finfo(np.float64).tiny)
+"""In place of a bound of 0, to divide by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +132,15 @@ def _residual(test: _Test, without_kinks: _Test) -> Residual:
     bound = _allowed(test)
     tight = bound if without_kinks is test else _allowed(without_kinks)
     distance = np.abs(test.own - test.expected.value)
-    known = np.isfinite(distance) & np.isfinite(bound)
-    excess = np.where(known & (distance > bound), distance / np.maximum(bound, np.finfo(np.float64).tiny), 0.0)
-    size = float(np.abs(test.expected.value[known]).max(initial=0.0))
-    largest = float(np.max(tight, initial=0.0)) if known.all() else np.inf
+    largest, worst = float(tight.max(initial=0.0)), 0.0
+    if largest < np.inf and (distance <= bound).all() and bound.max(initial=0.0) < np.inf:
+        size = float(np.abs(test.expected.value).max(initial=0.0))
+    else:
+        known = np.isfinite(distance) & np.isfinite(bound)
+        excess = np.where(known & (distance > bound), distance / np.maximum(bound, TINY), 0.0)
+        size = float(np.abs(test.expected.value[known]).max(initial=0.0))
+        largest, worst = largest if known.all() else np.inf, float(excess.max(initial=0.0))
     power = 0.0 if largest == 0.0 else largest / size if size > 0.0 and largest < np.inf else np.inf
-    worst = float(excess.max(initial=0.0))
     return Residual(test.equation, test.layer, test.quantity, worst, power, bound=largest, size=size)
 
 
