@@ -13,6 +13,7 @@ import typer
 from backproof.commands.check import check
 from backproof.commands.explain import explain
 from backproof.commands.faults import faults
+from backproof.commands.guard import guard
 from backproof.commands.init import init
 from backproof.commands.power import power
 from backproof.commands.protocol import protocol
@@ -56,6 +57,7 @@ def options(
 
 app.command()(check)
 app.command()(explain)
+app.command()(guard)
 app.command()(init)
 app.command()(power)
 app.command()(protocol)

@@ -31,6 +31,12 @@ _LEFT_OUT: Final = (Verdict.AGREE, Verdict.NOT_OFFERED)
 """Verdicts that are no discrepancy."""
 
 
+def drawn(domain: Domain, *, seed: int, cases: int) -> Iterator[NetworkSpec]:
+    """The networks of a whole run, shard by shard."""
+    for shard, start in enumerate(range(0, cases, CASES_PER_SHARD)):
+        yield from sample_specs(domain, seed=seed, shard=shard, count=min(CASES_PER_SHARD, cases - start))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """What a worker needs to know.

@@ -9,12 +9,11 @@ from pathlib import Path
 from backproof.bounds import Bounds
 from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
-from backproof.cases.sampling import sample_specs
 from backproof.environment import version
 from backproof.examine import reference_of
 from backproof.reports import ReportError
 from backproof.reports.placing import place
-from backproof.shards import CASES_PER_SHARD
+from backproof.shards import drawn
 from backproof.truth.recording import LEVELS, Recording, TooManyError
 
 Told = Callable[[int, int], None]
@@ -29,14 +28,12 @@ def record(domain: Domain, path: Path, *, cases: int, seed: int, progress: Told 
     """
     reference = reference_of("torch")
     recording = Recording()
-    for start in range(0, cases, CASES_PER_SHARD):
-        count = min(CASES_PER_SHARD, cases - start)
-        for number, spec in enumerate(sample_specs(domain, seed=seed, shard=start // CASES_PER_SHARD, count=count), 1):
-            case = build_case(spec)
-            bounds = Bounds(case)
-            recording.add(case, reference(case), {level: bounds.limit(level) for level in LEVELS})
-            if progress is not None:
-                progress(start + number, 0)
+    for number, spec in enumerate(drawn(domain, seed=seed, cases=cases), 1):
+        case = build_case(spec)
+        bounds = Bounds(case)
+        recording.add(case, reference(case), {level: bounds.limit(level) for level in LEVELS})
+        if progress is not None:
+            progress(number, 0)
     said = {
         "backproof": version("backproof") or "",
         "torch": version("torch") or "",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from backproof.commands.terminal import foreseen, names, progress, span, stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMAT: Final = """\
 A recording is one safetensors file: a header in JSON, then numbers. It holds no code, and any safetensors library
@@ -21,7 +24,8 @@ reads it. Without one:
 
 The header. Its first key is "__metadata__", every other key is the name of an array:
 
-    {"__metadata__":{"content":"backproof vectors",...},"0.weight.1":{"dtype":"F64","shape":[4,3],"data_offsets":[0,96]},...}
+    {"__metadata__":{"content":"backproof vectors",...},
+     "0.weight.1":{"dtype":"F64","shape":[4,3],"data_offsets":[0,96]},...}      on one line, without the space
 
     dtype           F64 double, F32 float, I64 int64_t, U8 bytes. Wider ones lie first, so that each array is aligned
     shape           [] is one number
@@ -58,8 +62,8 @@ arrays of case k begin with "k."; layers count from 1, N is the batch size, I a 
     k.reference.delta.l         (N, O)      dC/dz
     k.reference.input           (N, I)      dC/dx
 
-  How far from that rounding alone may take a right implementation in the case's dtype, entry by entry, F64, in the shape
-  of the array above; infinity where rounding may do anything:
+  How far from that rounding alone may take a right implementation in the case's dtype, entry by entry, F64, in the
+  shape of the array above; infinity where rounding may do anything:
 
     k.bound.accurate.QUANTITY   by formulas that are accurate in their tails
     k.bound.textbook.QUANTITY   by any textbook formula, like log(softmax(z)); not there where it equals accurate
@@ -69,9 +73,9 @@ arrays of case k begin with "k."; layers count from 1, N is the batch size, I a 
     QUANTITY is loss, weight.l, bias.l, delta.l or input.
 
 A verdict on one quantity: no entry further off than accurate, or textbook: it agrees, if the bound's largest entry is
-smaller than the quantity's (otherwise the bound says nothing: undecided). No further off than kink: another subgradient.
-Beyond that it disagrees. `backproof check --vectors` says more: it tests equations one by one where bounds say nothing,
-asks exact arithmetic before it blames, and names the mistake.
+smaller than the quantity's (otherwise the bound says nothing: undecided). No further off than kink: another
+subgradient. Beyond that it disagrees. `backproof check --vectors` says more: it tests
+equations one by one where bounds say nothing, asks exact arithmetic before it blames, and names the mistake.
 """
 
 
@@ -125,7 +129,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
     typer.echo(f"    backproof check {candidate or 'CANDIDATE'} --vectors {out}")
 
 
-def _recorded(candidate: str | None, fields: dict[str, object], *, cases: int, seed: int, out: Path) -> int:
+def _recorded(candidate: str | None, fields: Mapping[str, object], *, cases: int, seed: int, out: Path) -> int:
     from backproof.candidates.contract import CandidateError, load
     from backproof.cases.domain import DEFAULT_DOMAIN
     from backproof.narrowing import narrowed

@@ -1,0 +1,306 @@
+"""The guard: a candidate's accuracy, held to what was accepted before.
+
+It examines exactly the networks of the baseline. It fails where a verdict is worse, where an error is a larger part of
+its bound than is allowed, even inside the bound, and where a stratum is no longer covered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backproof.candidates.contract import Candidate
+from backproof.cases.domain import Domain, DomainError
+from backproof.cases.spec import NetworkSpec
+from backproof.environment import version
+from backproof.examine import Truth
+from backproof.outcome import Report
+from backproof.probe import first_contact
+from backproof.reports.baselines import VERDICTS, Baseline, BaselineError, Key, Row, allowed
+from backproof.reports.junit import Entry, junit
+from backproof.reports.placing import place
+from backproof.route import CASES, Progress, check
+from backproof.shards import drawn
+from backproof.tally import strata_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """One stratum of the baseline, as it is now; `complaints` is empty where it holds."""
+
+    row: Row
+    observed: float | None
+    worst_case: str
+    complaints: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """What came of it.
+
+    beside: what is wrong with the run as a whole. notes: what is no failure, and worth knowing.
+    """
+
+    candidate: str
+    baseline: Baseline
+    report: Report
+    held: tuple[Held, ...]
+    beside: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def failed(self) -> tuple[Held, ...]:
+        """The strata that do not hold."""
+        return tuple(each for each in self.held if each.complaints)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing has become worse."""
+        return not self.failed and not self.beside
+
+    @property
+    def exit_code(self) -> int:
+        """0 holds, 1 fails."""
+        return 0 if self.holds else 1
+
+    def junit(self) -> bytes:
+        """JUnit XML: one test for each stratum, and one for the run as a whole."""
+        tests = [Entry(each.row.name, "\n".join(each.complaints)) for each in self.held]
+        return junit("backproof guard", self.candidate, [*tests, Entry("the whole run", "\n".join(self.beside))])
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """(label, text) of what a person reads."""
+        if self.holds:
+            yield "HOLDS", f"none of {len(self.held)} strata is worse than allowed"
+            nearest = max(self.held, key=lambda each: (each.observed or 0.0) / each.row.allowed)
+            if nearest.observed is not None:
+                yield "Closest", f"{nearest.row.name}: {_of_allowed(nearest)}"
+        else:
+            yield "FAILS", f"{len(self.failed)} of {len(self.held)} strata are worse than allowed"
+        for complaint in self.beside:
+            yield "Run", complaint
+        for each in self.failed:
+            yield each.row.name, "; ".join(each.complaints)
+        for note in self.notes:
+            yield "Noted", note
+
+    def summary(self) -> str:
+        """Markdown for the page of a job."""
+        named = self.candidate.replace("`", "'")
+        parts = [f"## Backproof guard: `{named}` {'holds' if self.holds else 'fails'}"]
+        based = f"{self.baseline.cases:,} random networks, seed {self.baseline.seed}, against {self.report.reference}"
+        parts.append(based)
+        if self.beside or self.notes:
+            parts.append("\n".join(f"- {_cell(line)}" for line in (*self.beside, *self.notes)))
+        if self.failed:
+            parts.append(_table(self.failed))
+            parts.append(
+                "If this is meant, accept it with `backproof guard ... --update`, and commit what that changes."
+            )
+        rest = [each for each in self.held if not each.complaints]
+        if rest:
+            parts.append(
+                f"<details><summary>{len(rest)} strata hold</summary>\n\n{_table(rest)}\n\n</details>",
+            )
+        return "\n\n".join(parts) + "\n"
+
+
+def guard(
+    candidate: Candidate,
+    baseline: Baseline,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Guarded:
+    """Examine the networks of a baseline again, and hold each stratum to it.
+
+    Raises BaselineError where these networks cannot be drawn any more, and whatever `check` raises.
+    """
+    domain = _domain(baseline)
+    specs = list(drawn(domain, seed=baseline.seed, cases=baseline.cases))
+    if digest(specs) != baseline.networks:
+        raise BaselineError(
+            f"this version of Backproof draws other networks from that domain and seed than {baseline.backproof} did, "
+            "or the baseline's domain, cases or seed were edited: accept the accuracy on the new ones with --update"
+        )
+    inside = [spec for spec in specs if candidate.domain.contains(spec)]
+    if not inside:
+        raise BaselineError(
+            f"none of the baseline's {len(specs):,} networks is of the candidate's domain: "
+            f"{candidate.domain.why_not(specs[0])}. If that is meant, use --update"
+        )
+    truth: Truth = "exact" if baseline.reference == "exact" else "torch"
+    # Where some are left out, the others are named; the table of scales belongs to a whole run.
+    ids = [] if len(inside) == len(specs) else [spec.id for spec in inside]
+    report = check(
+        candidate,
+        domain,
+        cases=baseline.cases,
+        seed=baseline.seed,
+        ids=ids,
+        truth=truth,
+        workers=workers,
+        progress=progress,
+    )
+    return compared(candidate.name, candidate.domain, baseline, report)
+
+
+def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> Guarded:
+    """A report on a baseline's networks, stratum by stratum."""
+    now = {row.key: row for row in rows_of(report)}
+    held = []
+    for row in baseline.rows:
+        found = now.pop(row.key, None)
+        complaints = tuple(_complaints(row, found))
+        observed, worst = (None, "") if found is None else (found.observed, found.worst_case)
+        held.append(Held(row=row, observed=observed, worst_case=worst, complaints=complaints))
+    beside = []
+    if report.interrupted:
+        beside.append(f"stopped after {report.tally.cases:,} of {baseline.cases:,} networks")
+    beside += [f"{row.loss}: {row.compared} must be {row.expected:g} ({row.divisor})" for row in report.contradictions]
+    notes = []
+    torch = _torch()
+    if baseline.reference == "torch" and torch != baseline.torch:
+        notes.append(f"the baseline was made against PyTorch {baseline.torch}, this run against {torch}")
+    if now:
+        notes.append(f"not in the baseline: {', '.join(row.name for row in now.values())}; --update takes them in")
+    if domain != _domain(baseline):
+        notes.append("the candidate's domain is another than when the baseline was made; --update takes it over")
+    return Guarded(
+        candidate=name, baseline=baseline, report=report, held=tuple(held), beside=tuple(beside), notes=tuple(notes)
+    )
+
+
+def _complaints(row: Row, now: Row | None) -> Iterator[str]:
+    decided = _decided(row)
+    if now is None or (decided and not _decided(now)):
+        yield "no longer covered: nothing of it could be compared"
+        return
+    failing = sum(count for word, count in now.verdicts.items() if word not in VERDICTS)
+    if failing:
+        words = ", ".join(f"{count} {word}" for word, count in now.verdicts.items() if word not in VERDICTS)
+        yield f"{words} of {sum(now.verdicts.values())} quantities"
+    elif worse := _worse(row, now):
+        yield worse
+    if now.observed is not None and not now.observed <= row.allowed:
+        before = "nothing" if row.observed is None else f"{row.observed:.3g}"
+        yield (
+            f"error / bound {now.observed:.3g}, allowed {row.allowed:g}, was {before}: "
+            f"backproof check --case {now.worst_case}"
+        )
+
+
+def _worse(row: Row, now: Row) -> str:
+    """The first step down the verdicts that more quantities have taken than before; empty where none has."""
+    for at in range(1, len(VERDICTS)):
+        before = sum(row.verdicts.get(word, 0) for word in VERDICTS[at:])
+        after = sum(now.verdicts.get(word, 0) for word in VERDICTS[at:])
+        if after > before:
+            grown = [word for word in VERDICTS[at:] if now.verdicts.get(word, 0) > row.verdicts.get(word, 0)]
+            told = ", ".join(f"{now.verdicts[word]} {word}, was {row.verdicts.get(word, 0)}" for word in grown)
+            return f"verdicts are worse: {told}"
+    return ""
+
+
+def _decided(row: Row) -> int:
+    return sum(count for word, count in row.verdicts.items() if word in ("agree", "reference_wrong", "kink"))
+
+
+def accepted(
+    candidate: Candidate,
+    path: Path,
+    *,
+    before: Baseline | None,
+    cases: int | None = None,
+    seed: int | None = None,
+    truth: Truth | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Examine a candidate on its own domain and write what it reaches as its baseline; not where it disagrees.
+
+    cases, seed and truth: those of the baseline before, where they are left out and there was one. The report says
+    whether it was written: it was where the candidate agrees and nobody interrupted.
+    """
+    cases = cases or (CASES if before is None else before.cases)
+    seed = seed if seed is not None else 0 if before is None else before.seed
+    if truth is None:
+        truth = "exact" if before is not None and before.reference == "exact" else "torch"
+    first_contact(candidate, truth=truth)
+    domain = candidate.domain
+    report = check(candidate, domain, cases=cases, seed=seed, truth=truth, workers=workers, progress=progress)
+    if report.verdict == "agrees" and not report.interrupted:
+        baseline = Baseline(
+            candidate=candidate.name,
+            cases=cases,
+            seed=seed,
+            reference=truth,
+            torch=_torch() if truth == "torch" else "",
+            backproof=version("backproof") or "",
+            domain=json.dumps(domain.settings(), sort_keys=True),
+            networks=digest(drawn(domain, seed=seed, cases=cases)),
+            rows=tuple(rows_of(report)),
+        )
+        place(path, [baseline.text().encode()])
+    return report
+
+
+def rows_of(report: Report) -> Iterator[Row]:
+    """The strata of a report with their verdicts, sorted."""
+    verdicts: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+    specs: dict[str, list[Key]] = {}
+    columns = report.tables["checks"].select(["case", "verdict"]).to_pydict()
+    for case, verdict in zip(columns["case"], columns["verdict"], strict=True):
+        if case not in specs:
+            specs[case] = strata_of(NetworkSpec.parse(case))
+        for key in specs[case]:
+            verdicts[key][verdict] += 1
+    for key, stratum in sorted(report.tally.strata.items()):
+        observed = stratum.worst if stratum.worst_case else None
+        yield Row(
+            key=key,
+            cases=stratum.cases,
+            verdicts=dict(verdicts[key]),
+            observed=observed,
+            allowed=allowed(observed or 0.0),
+            worst_case=stratum.worst_case,
+        )
+
+
+def digest(specs: Iterable[NetworkSpec]) -> str:
+    """By what the same networks are recognised."""
+    return hashlib.sha256("\n".join(spec.id for spec in specs).encode()).hexdigest()[:16]
+
+
+def _torch() -> str:
+    """PyTorch's version, without that of its build."""
+    return (version("torch") or "").partition("+")[0]
+
+
+def _domain(baseline: Baseline) -> Domain:
+    try:
+        return Domain(**json.loads(baseline.domain))
+    except (ValueError, TypeError, DomainError) as error:
+        raise BaselineError(f"the baseline's domain {baseline.domain} is none: {error}") from None
+
+
+def _of_allowed(each: Held) -> str:
+    observed = 0.0 if each.observed is None else each.observed
+    return f"error / bound {observed:.3g}, allowed {each.row.allowed:g}"
+
+
+def _table(rows: Sequence[Held]) -> str:
+    lines = ["| stratum | error / bound | was | allowed | complaint |", "|---|---|---|---|---|"]
+    for each in rows:
+        numbers = (each.observed, each.row.observed, each.row.allowed)
+        cells = [each.row.name, *("" if number is None else f"{number:.3g}" for number in numbers)]
+        lines.append(f"| {' | '.join(map(_cell, [*cells, '; '.join(each.complaints)]))} |")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
