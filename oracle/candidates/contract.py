@@ -37,7 +37,8 @@ class Answer:
     loss: (), or under reduction "none" (N, O) or (N,); weights: (O, I) and biases: (O,) per layer, in layer order;
     inputs: (N, I); deltas: (N, O) per layer. None stands for what was not returned. `failure` says that there are no
     gradients, `message` why; `mutated` names the first array of the case that the call changed ("" for none), `altered`
-    the first array of the answer before, where that answer was a copy and does not show it.
+    the first array of the answer before, where that answer was a copy and does not show it. `written`: the line of a
+    program that the answer was read from.
     `read_off`: per (quantity, layer), how gradients were read off a training step; None for all other candidates.
     """
 
@@ -50,6 +51,7 @@ class Answer:
     message: str = ""
     mutated: str = ""
     altered: str = ""
+    written: bytes = b""
     read_off: Mapping[tuple[str, int | None], ReadOff] | None = None
 
     @classmethod

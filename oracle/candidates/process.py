@@ -6,7 +6,7 @@ import difflib
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import ClassVar, Final
@@ -62,7 +62,7 @@ class ProcessCandidate(FunctionCandidate):
         if isinstance(said, str):
             return self._unsupported(said)
         try:
-            return read(said, case, layout)
+            return replace(read(said, case, layout), written=line)
         except UnreadableError as error:
             return Answer(failure=error.failure, message=str(error))
 

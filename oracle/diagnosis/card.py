@@ -114,7 +114,7 @@ def _told(equation: str) -> str:
 
 
 def _mistake(diagnosis: Diagnosis) -> Iterator[Line]:
-    if diagnosis.fault is None:
+    if diagnosis.fault is None and not diagnosis.used:
         yield "Mistake", "none that is known gives these numbers"
     if diagnosis.used:
         yield "Yours", diagnosis.used

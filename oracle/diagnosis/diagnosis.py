@@ -25,7 +25,7 @@ from backproof.diagnosis.faults.fault import Fault
 from backproof.diagnosis.faults.planting import Plant
 from backproof.diagnosis.hypotheses import Hypothesis, singles
 from backproof.diagnosis.naming import Named, name
-from backproof.diagnosis.precision import only_as_accurate_as_float32
+from backproof.diagnosis.precision import only_as_accurate_as_float32, printed_short
 from backproof.diagnosis.smallest import smallest
 from backproof.examine import Truth
 from backproof.verdicts import Verdict
@@ -183,11 +183,13 @@ def _findings(
     shrink: bool,
 ) -> Findings:
     """What the exhibits say; kept: what is known of a state. accused: whether a charge without a name is one."""
-    named = name(inquiry, exhibits)
+    # Cheap to see, and no formula is to blame for it: then no name is looked for.
+    printed = printed_short(inquiry, exhibits) if accused else None
+    named = name(inquiry, exhibits) if printed is None else Named(())
     ones = _single_samples(inquiry, exhibits)
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
     added = additive(inquiry, exhibits)
-    found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added) if accused else ()))
+    found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added, printed) if accused else ()))
     shown = _shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
     return Findings(
         diagnoses=found,
@@ -285,8 +287,22 @@ def _named(named: Named) -> tuple[Diagnosis, ...]:
     return tuple(found)
 
 
-def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added: Additivity) -> tuple[Diagnosis, ...]:
+def _unnamed(
+    inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added: Additivity, printed: str | None
+) -> tuple[Diagnosis, ...]:
     """What is known where no fault of the catalogue fits: the equations, and where each is broken."""
+    if printed is not None:
+        return (
+            Diagnosis(
+                equation="numerics",
+                position="all",
+                fault=None,
+                used=f"numbers printed with {printed}",
+                wanted="numbers printed with 17 significant digits, or 9 in float32: they read back to the same bits",
+                why="every number is the right one, rounded to what was printed of it",
+                hint='printf("%f", ...), "%g" or std::cout without setprecision: "%.17g" keeps every digit',
+            ),
+        )
     if only_as_accurate_as_float32(inquiry, exhibits):
         low = next(fault for fault in FAULTS if fault.dtype == "float32")
         return (_of(Hypothesis((Plant(low),)), 0, ()),)
@@ -336,7 +352,7 @@ def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity)
         found["batch"] = "broken" if added.broken and not added.uniform else "holds"
     if added.tested and (found["BP1"] == "holds" or not read.least):
         found["scale"] = "broken" if added.uniform and not read.least else "holds"
-    named = bool(diagnoses) and all(diagnosis.fault is not None for diagnosis in diagnoses)
+    named = bool(diagnoses) and all(diagnosis.fault is not None or diagnosis.used for diagnosis in diagnoses)
     if diagnoses and not named:
         # A name that reproduces every number says more than a charge, which several names may share.
         for charge in read.least[:1]:

@@ -1,13 +1,22 @@
-"""Loss of precision: right numbers, of float32's digits."""
+"""Loss of precision: right numbers, of float32's digits or of those that were printed."""
+
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from backproof.candidates import protocol
+from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer
+from backproof.candidates.layout import Layout
+from backproof.candidates.reading import read
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.diagnosis.card import lines
+from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.evidence import Inquiry
-from backproof.diagnosis.precision import only_as_accurate_as_float32
+from backproof.diagnosis.precision import only_as_accurate_as_float32, printed_short
 from backproof.scratch import Backprop
 
 NETWORKS = ("3-4-2,tanh-sigmoid,mse,mean,n5,f64,normal,s1", "2-5-3,sigmoid,half_squared_error,sum,n1,f64,normal,s2")
@@ -93,3 +102,65 @@ def test_numbers_that_float32_cannot_tell_from_zero_decide_nothing():
 def test_nothing_wrong_is_no_loss_of_precision():
     """Without anything that fails there is nothing to explain."""
     assert not only_as_accurate_as_float32(Inquiry(object(), domain=Domain()), [])
+
+
+class Printing:
+    """A program with the right gradients, or with these times `factor`, that prints its numbers as `how` says."""
+
+    name = "printing"
+    domain = Domain(activations="sigmoid", losses="half_squared_error", reductions="sum", dtypes="float64")
+
+    def __init__(self, how: str, factor: float = 1.0) -> None:
+        self.how, self.factor = how, factor
+
+    def answer(self, case):
+        right = Scratch().answer(case)
+        answer = replace(right, weights=tuple(self.factor * weight for weight in right.weights))
+        text = protocol.reply(1, answer).decode()
+        line = re.sub(r"-?\d+\.\d+(e-\d+)?", lambda found: self.how % float(found[0]), text).encode()
+        return replace(read(protocol.read_reply(line, 1), case, Layout()), written=line)
+
+
+@pytest.mark.parametrize(
+    ("how", "factor", "told"),
+    [
+        ("%f", 1.0, "6 decimals"),
+        ("%.3f", 1.0, "3 decimals"),
+        ("%g", 1.0, "6 significant digits"),
+        ("%.9e", 1.0, "10 significant digits"),
+        ("%g", 2.0, None),
+        ("%.17g", 2.0, None),
+    ],
+    ids=["f", "3f", "g", "e", "g and wrong", "wrong"],
+)
+def test_numbers_printed_short_are_told_from_mistakes(how: str, factor: float, told: str | None):
+    """Where rounding to what was printed is all that is wrong, and nothing else is."""
+    inquiry = Inquiry(Printing(how, factor))
+    exhibits = [inquiry.exhibit(build_case(NetworkSpec.parse(text))) for text in NETWORKS]
+    assert any(exhibit.wrong for exhibit in exhibits)
+    assert printed_short(inquiry, exhibits) == told
+
+
+def test_whole_numbers_are_not_printed_short():
+    """Nor is what no program printed."""
+    case = build_case(NetworkSpec.parse("2-1,identity,half_squared_error,sum,n1,f64,integers,s1"))
+    inquiry = Inquiry(Printing("%.0f", 2.0))
+    assert printed_short(inquiry, [inquiry.exhibit(case)]) is None
+    exhibit = inquiry.exhibit(build_case(NetworkSpec.parse(NETWORKS[1])))
+    assert printed_short(inquiry, [replace(exhibit, answer=replace(exhibit.answer, written=b""))]) is None
+
+
+def test_numbers_printed_short_are_the_diagnosis():
+    """No equation is blamed for what printing cut off."""
+    specs = [NetworkSpec.parse("2-2,sigmoid,half_squared_error,sum,n1,f64,normal,s1")]
+    found = diagnose(Printing("%f"), specs, shrink=False)
+    (diagnosis,) = found.diagnoses
+    assert (diagnosis.equation, diagnosis.fault, diagnosis.used) == (
+        "numerics",
+        None,
+        "numbers printed with 6 decimals",
+    )
+    assert "broken" not in found.equations.values()
+    told = dict(lines(found, candidate="printing"))
+    assert "Mistake" not in told
+    assert told["Yours"] == "numbers printed with 6 decimals"
