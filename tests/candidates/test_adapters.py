@@ -11,6 +11,8 @@ from backproof.verdicts import Verdict
 
 ADAPTERS = Path(__file__).parent / "adapters"
 OPTIONAL = {"with_jax": "jax", "with_autograd": "autograd"}
+PATIENCE = 100.0
+"""Seconds for one answer: what compiles at its first call may take a while on a machine that has much to do."""
 CASES = {"with_jax": 6}  # it takes its time
 
 
@@ -18,7 +20,7 @@ def adapted(name: str):
     """The candidates of an adapter by their functions' names, each by the path of its file."""
     if name in OPTIONAL:
         pytest.importorskip(OPTIONAL[name], reason=f"not installed: pip install {OPTIONAL[name]} to have it tested")
-    return {found.name.rpartition(":")[2]: found for found in load(str(ADAPTERS / f"{name}.py"))}
+    return {found.name.rpartition(":")[2]: found for found in load(str(ADAPTERS / f"{name}.py"), timeout=PATIENCE)}
 
 
 @pytest.mark.parametrize(
