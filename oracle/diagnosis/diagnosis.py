@@ -126,11 +126,11 @@ class Findings:
                 (", ".join(diagnosis.also_fits) or None) if told else None,
                 diagnosis.condition,
                 (diagnosis.used or None) if told else None,
-                diagnosis.wanted or None,
+                (diagnosis.wanted or None) if told else None,
             )
         for equation, status in self.equations.items():
             if hints != "none" and equation not in broken:
-                yield equation, status, None, None, None, None, None, RULES[equation]
+                yield equation, status, None, None, None, None, None, RULES[equation] if told else None
 
     def conventions_json(self) -> dict[str, str | None] | None:
         """The conventions of loss value and gradient as `--json` prints them."""
@@ -318,9 +318,8 @@ def _charged(read: Charges, added: Additivity, exhibits: Sequence[Exhibit]) -> l
     """(equation, position) of what is broken, by the equations' own tests; the first of several equal charges."""
     if read.least:
         charge = read.least[0]
-        return [
-            (_scale_or(charge, equation), charge.position(equation) or "all") for equation in sorted(charge.equations)
-        ]
+        told = [(_scale_or(charge, equation), charge.position(equation)) for equation in sorted(charge.equations)]
+        return [(equation, "all" if equation == "scale" or not position else position) for equation, position in told]
     if added.broken:
         return [("scale" if added.uniform else "batch", "all")]
     wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
