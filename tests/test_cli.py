@@ -313,3 +313,16 @@ def test_without_torch_the_message_says_what_to_do(tmp_path: Path):
     )
     done = installed("check", "--cases", "2", "--reference", "exact", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
+
+
+def test_script_of_the_smallest_failing_network_runs_by_itself(folder: Path):
+    """--script writes it; where it cannot be written the verdict is out, and the exit code says that something failed."""
+    done = run("wrong.py", "--cases", "3", "--script", "smallest.py")
+    assert done.exit_code == 1
+    repeated = subprocess.run([sys.executable, "smallest.py"], capture_output=True, text=True, check=True)
+    assert "yours" in repeated.stdout
+    refused = run("wrong.py", "--cases", "3", "--script", "nowhere/smallest.py")
+    assert refused.exit_code == 2
+    assert "cannot write nowhere/smallest.py" in refused.stderr
+    assert run("right.py", "--cases", "3", "--script", "none.py").exit_code == 0
+    assert not Path("none.py").exists()

@@ -42,6 +42,13 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         bool, typer.Option("--certify", help="measure every true error, by exact arithmetic: slower by ten times")
     ] = False,
     hints: Annotated[str, typer.Option(help="how much is told of what is wrong: none, where or all")] = "all",
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            help="where to write the smallest failing network as a script that needs numpy and torch alone",
+            show_default="none",
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="processes", min=1, show_default="by the number of cases")] = None,
     timeout: Annotated[
         float | None, typer.Option(help="seconds that a candidate may take for one case", min=0.01, show_default="10")
@@ -100,7 +107,24 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     except foreseen() as error:
         stop(candidate, error, as_json=as_json)
     _show(outcomes, as_json=as_json)
+    if script is not None:
+        _write_script(outcomes, script, hints)
     raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
+
+
+def _write_script(outcomes: list[Report], place: Path, hints: str) -> None:
+    """The smallest failing network of the first candidate that has one; nothing where nothing fails or may be told."""
+    from backproof.diagnosis.script import script
+
+    shown = [each.findings.shown for each in outcomes if each.findings is not None and each.findings.shown is not None]
+    if not shown or hints == "none":
+        typer.echo(f"backproof: nothing fails, so that {place} was not written", err=True)
+        return
+    try:
+        place.write_text(script(shown[0]), encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"backproof: cannot write {place}: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _loaded(candidate: str, timeout: float | None, *, in_process: bool) -> tuple[Candidate, ...]:

@@ -14,6 +14,8 @@ from backproof.commands.terminal import foreseen, progress, stop
 RESULTS: Final = ("rightly", "among equals", "wrongly", "unexplained", "equivalent")
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from backproof.diagnosis.confusion import Trial
 
 
@@ -79,6 +81,7 @@ def _show(trials: list[Trial]) -> None:
             *(str(counts[result]) for result in RESULTS),
         )
     console.print(table)
+    console.print(_confusion(trials))
     for trial in trials:
         if trial.result != "rightly":
             named = f": named {', '.join(trial.named)}" if trial.named else ""
@@ -88,6 +91,23 @@ def _show(trials: list[Trial]) -> None:
     seen = len(trials) - counts["equivalent"]
     right = counts["rightly"] + counts["among equals"]
     console.print(f"named rightly, alone or among equals: {right} of {seen}; wrongly: {counts['wrongly']}")
+
+
+def _confusion(trials: list[Trial]) -> Table:
+    """The confusion matrix of single faults: the equation that each breaks, against that of the name it got."""
+    from rich import box
+    from rich.table import Table
+
+    from backproof.diagnosis.confusion import confusion
+
+    counts = confusion(trials)
+    named = list(dict.fromkeys(name for _, name in counts))
+    table = Table(box=box.SIMPLE, title="planted faults (rows) by the equation of the name that they got (columns)")
+    for column in ("planted", *named):
+        table.add_column(column, justify="left" if column == "planted" else "right")
+    for planted in dict.fromkeys(planted for planted, _ in counts):
+        table.add_row(planted, *(str(counts.get((planted, name), "")) for name in named))
+    return table
 
 
 def _write(trials: list[Trial], place: Path) -> None:

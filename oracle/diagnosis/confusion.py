@@ -20,7 +20,7 @@ from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.diagnosis.evidence import Inquiry
-from backproof.diagnosis.faults import FAULTS, Fault
+from backproof.diagnosis.faults import BY_NAME, FAULTS, Fault
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, arrays, same, sizes, together
 from backproof.verdicts import Verdict
@@ -213,6 +213,25 @@ def _differ(first: Hypothesis, second: Hypothesis, case: Case) -> bool:
     own, right = arrays(one), arrays(other)
     size = sizes(right)
     return own.keys() != right.keys() or not all(same(own[key], right[key], size[key]) for key in own)
+
+
+def confusion(trials: Sequence[Trial]) -> dict[tuple[str, str], int]:
+    """(equation of the fault, equation of the name it got) -> how many single faults, in the order of the equations.
+
+    What is rightly named among equals counts as its own; what has no name, or shows nowhere, under that word.
+    """
+    counts: dict[tuple[str, str], int] = {}
+    for trial in trials:
+        if len(trial.faults) > 1:
+            continue
+        if trial.result in ("rightly", "among equals"):
+            named = trial.equation
+        elif trial.result == "wrongly":
+            named = "+".join(BY_NAME[name].equation for name in trial.named)
+        else:
+            named = trial.result
+        counts[trial.equation, named] = counts.get((trial.equation, named), 0) + 1
+    return counts
 
 
 def by_equation(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
