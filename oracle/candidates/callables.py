@@ -81,7 +81,15 @@ class FunctionCandidate:
         if (nothing := self.patience.exhausted) is not None:
             return nothing
         layout = Layout() if self.declaration is None else self.declaration.layout
-        handed, seconds = Handed(case, layout), self.patience.seconds
+        answer = self._within(self.patience.seconds, Handed(case, layout))
+        if answer.failure == "timeout":
+            self.patience.failed("timeout", answer.message)
+        else:
+            self.patience.answered()
+        return answer
+
+    def _within(self, seconds: float, handed: Handed) -> Answer:
+        """What it returns in that time, or raises, or that it does neither."""
 
         def answered() -> Answer:
             # What it sets for the errors of NumPy's arithmetic ends with the call. Reading may run its code, too: an
@@ -90,9 +98,7 @@ class FunctionCandidate:
                 return self.read(self.called(handed), handed)
 
         try:
-            answer = within(seconds, answered)
-            self.patience.answered()
-            return replace(answer, mutated=handed.changed(self.may_change))
+            return replace(within(seconds, answered), mutated=handed.changed(self.may_change))
         except UnreadableError as error:
             return Answer(failure=error.failure, message=str(error))
         except NotImplementedError as error:
@@ -101,7 +107,6 @@ class FunctionCandidate:
             return Answer(failure=failure, message=_told(error, self.function))
         except OutOfTimeError as error:
             message = f"interrupted after {seconds:g} s without an answer{place(error, _file(self.function))}"
-            self.patience.failed("timeout", message)
             return Answer(failure="timeout", message=message)
         except KeyboardInterrupt:
             raise

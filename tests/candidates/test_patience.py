@@ -46,3 +46,20 @@ def test_function_that_never_answers_is_not_waited_for_in_every_case():
     answers = [candidate.answer(case) for _ in range(1000)]
     assert {answer.failure for answer in answers} == {"timeout"}
     assert answers[-1].message.startswith(f"not asked any more, for it failed {GIVE_UP} times in a row, at last: ")
+
+
+def test_function_that_raises_has_answered():
+    """An exception costs no time: hangs in between are not hangs in a row."""
+    calls = []
+
+    def now_and_then(network, x, y):
+        calls.append(len(calls))
+        while len(calls) % 2:
+            pass
+        raise ValueError
+
+    patience = Patience(0.02)
+    candidate = FunctionCandidate(name="f", function=now_and_then, patience=patience)
+    case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n5,f64,normal,s7"))
+    assert [candidate.answer(case).failure for _ in range(4)] == ["timeout", "error"] * 2
+    assert patience.seconds == patience.timeout
