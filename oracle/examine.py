@@ -111,7 +111,13 @@ class Examiner:
         return checks
 
     def _compared(self, case: Case, answer: Answer) -> tuple[Check, ...]:
-        return compare(case, answer, self.reference(case), Bounds(case, answer.read_off))
+        """The comparison, in which what agrees by a wide bound vouches for nothing."""
+        bounds = Bounds(case, answer.read_off)
+        checks = compare(case, answer, self.reference(case), bounds)
+        return tuple(
+            check._replace(verdict=Verdict.UNDECIDED) if (check.quantity, check.layer) in bounds.wide else check
+            for check in checks
+        )
 
 
 def _own_deviation(case: Case, check: Check) -> Check:

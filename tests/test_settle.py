@@ -26,7 +26,6 @@ class Faulty(Scratch):
         super().__init__()
         self.factor = factor
         self.spared = spared
-        self.domain = replace(self.domain, depth=(1, spared))
 
     def answer(self, case):
         """The right answer but for the first layer of a deep network."""
