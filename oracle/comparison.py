@@ -241,6 +241,9 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
     asked = case.spec.dtype
     own = "float32" if pair.candidate.dtype.kind == "f" and pair.candidate.dtype.itemsize <= 4 else "float64"
     other = "" if pair.candidate.dtype == asked else f"{pair.candidate.dtype} result"
+    lost = _overflowed(pair, bounds, own)
+    if lost is not None:
+        return lost
     for dtype in dict.fromkeys((own, asked) if own == "float64" else (own,)):
         accuracy = f"{other} with the accuracy of {dtype}" if other and dtype != own else other
         for level, level_note in _LEVELS:
@@ -264,6 +267,26 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
             reason = doubts.reason(arithmetic, case, pair.quantity, pair.layer, pair.size)
             return numbers.check(Verdict.UNDECIDED, reason)
     return _arbitrate(pair, bounds, own, other)
+
+
+OVERFLOWED = "a form that overflows where others do not"
+"""The note of numbers that are not finite although the truth is, and every form accurate in the tails is as well."""
+
+
+def _overflowed(pair: Pair, bounds: Bounds, dtype: str) -> Check | None:
+    """A failure where the candidate is not finite, the truth is, and an accurate form is bounded; None elsewhere.
+
+    exp(z) / (1 + exp(z)) is a right formula of a wrong program: rounding does not excuse a NaN that need not be.
+    """
+    candidate = pair.candidate
+    if candidate.dtype.kind != "f" or np.isfinite(candidate).all():
+        return None
+    accurate = _Numbers(pair, bounds.tightest(pair, "accurate", dtype=dtype))
+    lost = ~np.isfinite(candidate) & np.isfinite(pair.reference) & np.isfinite(accurate.limit)
+    if not lost.any():
+        return None
+    middle = entry(bounds.exact().middle, pair.quantity, pair.layer)
+    return accurate.check(Verdict.NON_FINITE, OVERFLOWED, middle) if np.isfinite(middle[lost]).all() else None
 
 
 def _arbitrate(pair: Pair, bounds: Bounds, dtype: str, note: str) -> Check:
