@@ -52,6 +52,19 @@ def one_shape() -> Domain:
     return Domain(widths=(3, 4, 2), batch_size=5, dtypes="float64", activations=("sigmoid", "tanh"), losses="mse")
 
 
+def far_out() -> Domain:
+    """Where faults are planted that overflow or lose digits: large numbers, in networks that still tell something."""
+    return Domain(
+        depth=(1, 2),
+        width=(1, 4),
+        batch_size=(1, 3),
+        dtypes="float64",
+        activations=("sigmoid", "tanh", "softplus", "identity", "elu"),
+        output_activations=("identity", "sigmoid", "tanh", "softplus", "softmax", "log_softmax"),
+        values=("saturated", "normal", "integers"),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """What became of some faults planted together.
@@ -109,7 +122,7 @@ class Trial:
 def alone(fault: Fault, *, domain: Domain | None = None, seed: int = 0) -> Trial:
     """One fault, planted on random networks until it has shown on MET of them."""
     if domain is None:
-        domain = one_shape() if fault.remembers else arena()
+        domain = one_shape() if fault.remembers else far_out() if fault.equation == "numerics" else arena()
     return _trial(Hypothesis((Plant(fault),), RATE if fault.only_steps else 1.0), domain, seed)
 
 
