@@ -186,9 +186,10 @@ def _findings(
     # Cheap to see, and no formula is to blame for it: then no name is looked for.
     printed = printed_short(inquiry, exhibits) if accused else None
     named = name(inquiry, exhibits) if printed is None else Named(())
-    ones = _single_samples(inquiry, exhibits)
+    plain = _without_penalties(exhibits)
+    ones = _single_samples(inquiry, plain)
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
-    added = additive(inquiry, exhibits)
+    added = additive(inquiry, plain)
     found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added, printed) if accused else ()))
     shown = _shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
     return Findings(
@@ -199,6 +200,14 @@ def _findings(
         shown=shown,
         hypothesis=named.best,
     )
+
+
+def _without_penalties(exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
+    """What the equations are asked of: where penalised networks alone are wrong, those without a penalty."""
+    plain = [exhibit for exhibit in exhibits if exhibit.case.spec.penalty is None]
+    wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
+    alone = bool(wrong) and not any(exhibit.wrong for exhibit in plain)
+    return plain if alone and plain else exhibits
 
 
 def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhibit]:
