@@ -38,22 +38,29 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
     theirs, interval = signal.getitimer(signal.ITIMER_REAL)
     if 0.0 < theirs <= seconds:
         return call()  # somebody else's alarm rings first
-    watching, started = True, time.monotonic()
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        if watching:
-            raise OutOfTimeError
-
-    before = signal.signal(signal.SIGALRM, ring)
+    started = time.monotonic()
+    before = signal.signal(signal.SIGALRM, _ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
-        return call()
+        return _inside(call)
     finally:
-        watching = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
         if theirs:
             signal.setitimer(signal.ITIMER_REAL, max(theirs + started - time.monotonic(), AGAIN), interval)
+
+
+def _inside(call: Callable[[], Result]) -> Result:
+    """The frame below which an interruption may be raised."""
+    return call()
+
+
+def _ring(number: int, frame: FrameType | None) -> None:
+    """Interrupt what `_inside` calls, and nothing else: an alarm that comes while the clock is put away must not."""
+    while frame is not None and frame.f_code is not _inside.__code__:
+        frame = frame.f_back
+    if frame is not None:
+        raise OutOfTimeError
 
 
 def place(error: BaseException, home: str | None = None) -> str:

@@ -81,3 +81,18 @@ def test_place_is_the_innermost_line_of_the_file():
     assert f"{Path(__file__).name}:" in place(caught.value, __file__)
     assert "decoder.py:" in place(caught.value)
     assert place(ValueError()) == ""
+
+
+def test_within_is_not_interrupted_while_it_puts_its_clock_away(monkeypatch: pytest.MonkeyPatch):
+    """An alarm that comes between the call's end and the clock's is none: it would leave the clock running for ever."""
+    put_away, before = signal.setitimer, signal.getsignal(signal.SIGALRM)
+
+    def slow(which: int, seconds: float, interval: float = 0.0) -> tuple[float, float]:
+        if not seconds:
+            signal.raise_signal(signal.SIGALRM)
+        return put_away(which, seconds, interval)
+
+    monkeypatch.setattr(signal, "setitimer", slow)
+    assert within(10.0, lambda: 3) == 3
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is before
