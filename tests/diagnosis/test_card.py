@@ -59,7 +59,8 @@ def unexplained(handwritten, failing):
     """What is found of a mistake that has no name."""
     candidate = handwritten(Unknown)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(naming, "PARTNERS", 1)  # of twelve; all pairs with the others take seconds
+        patch.setattr(naming, "PARTNERS", 1)  # all pairs of faults take seconds
+        patch.setattr(naming, "OVERLAPPING", ())
         return diagnose(candidate, failing(candidate, 12))
 
 

@@ -101,7 +101,8 @@ class Unknown(Backprop):
 
 def test_unknown_mistake_has_no_name(handwritten, failing, monkeypatch):
     """Better none than a wrong one."""
-    monkeypatch.setattr(naming, "PARTNERS", 2)  # of twelve; all pairs with the others take seconds
+    monkeypatch.setattr(naming, "PARTNERS", 2)  # all pairs of faults take seconds
+    monkeypatch.setattr(naming, "OVERLAPPING", ("scale",))
     candidate = handwritten(Unknown, ROOM)
     inquiry = Inquiry(candidate)
     found = name(inquiry, gather(inquiry, failing(candidate, 16)))
