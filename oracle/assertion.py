@@ -26,6 +26,9 @@ KEPT: Final = 4
 _LOADED: Final[dict[tuple[str, Path], tuple[Candidate, ...]]] = {}
 """By text and current directory, the last one asked at the end."""
 
+_TOLD: Final[list[tuple[tuple[object, ...], str]]] = []
+"""What was wrong last, and its text: Hypothesis raises the smallest failure twice, and reads both."""
+
 
 class GradientError(AssertionError):
     """A candidate's answer to one case is wrong; the text says which quantities, by how much, and why.
@@ -43,6 +46,12 @@ class GradientError(AssertionError):
     @cached_property
     def text(self) -> str:
         """The quantities that are wrong, line by line, then the diagnosis."""
+        finding = self.candidate, self.case.spec, self.checks
+        if not _TOLD or _TOLD[0][0] != finding:
+            _TOLD[:] = [(finding, self._made())]
+        return _TOLD[0][1]
+
+    def _made(self) -> str:
         wrong = [check for check in self.checks if check.verdict.fails]
         lines = [f"{self.case.spec.id}: {len(wrong)} of {len(self.checks)} quantities are wrong"]
         lines += [told(check) for check in wrong]
@@ -93,8 +102,8 @@ def address(candidate: Candidate) -> str:
     """The CANDIDATE text that finds a candidate again, where there is one; else its name."""
     if isinstance(candidate, FunctionCandidate) and candidate.text is None:
         module, name = (getattr(candidate.function, key, "") for key in ("__module__", "__qualname__"))
-        # A function that is written at the top of a module; a bound method's object has a name that nobody knows.
-        if module and name and "<" not in name and not hasattr(candidate.function, "__self__"):
+        # A function at the top of a module that can be imported; what a method is bound to has a name we do not know.
+        if module not in ("", "__main__") and name.isidentifier() and not hasattr(candidate.function, "__self__"):
             return f"{module}:{name}"
     return candidate.name
 

@@ -39,7 +39,10 @@ def packed(noted: Sequence[Noted]) -> str:
 
 def unpacked(text: str) -> list[Noted]:
     """What was packed."""
-    return [Noted(*rest, tuple(map(_check, checks))) for *rest, checks in json.loads(text)]
+    return [
+        Noted(test, number, candidate, case, tuple(map(_check, checks)))
+        for test, number, candidate, case, checks in json.loads(text)
+    ]
 
 
 def _check(fields: list[Any]) -> Check:

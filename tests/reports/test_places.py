@@ -1,0 +1,37 @@
+"""Where a report may stand, asked before anything is written."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backproof.reports import ReportError
+from backproof.reports.places import ENVIRONMENT, check_place
+
+
+def test_a_free_place_is_left_free(tmp_path: Path):
+    """A new directory below others that are not there, an empty one, and an older report: nothing is touched."""
+    check_place(tmp_path / "deep" / "report")
+    check_place(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ENVIRONMENT).write_text("{}")
+    check_place(tmp_path)
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file in the way, a folder that is no report, and one that nobody may write to or look into."""
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(ReportError, match="is no report of ours: it stays as it is"):
+        check_place(tmp_path)
+    with pytest.raises(ReportError, match=r"^cannot write a report at .*/thesis.tex/report: Not a directory$"):
+        check_place(tmp_path / "thesis.tex" / "report")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ReportError, match=r"^cannot write a report at .*/report: Permission denied$"):
+        check_place(tmp_path / "report")
+
+    def closed(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", closed)
+    with pytest.raises(ReportError, match=r"^cannot write a report at .*/report: Permission denied$"):
+        check_place(tmp_path / "report")
