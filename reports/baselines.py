@@ -37,8 +37,8 @@ class BaselineError(ReportError):
 
 def allowed(observed: float) -> float:
     """The next power of two above twice the observed worst error / bound; at most 1, and at least FINEST."""
-    if not 0.0 <= observed < inf:
-        return 1.0
+    if not 0.0 < observed < inf:
+        return FINEST if observed == 0.0 else 1.0
     _, exponent = frexp(2.0 * observed)  # 2 * observed = m 2^exponent with m < 1: so the power of two above it
     return min(1.0, max(FINEST, ldexp(1.0, exponent)))
 
