@@ -68,7 +68,7 @@ def _show(trials: list[Trial]) -> None:
 
     from backproof.diagnosis.confusion import by_equation, summary
 
-    console = Console(highlight=False, width=None if Console().is_terminal else 120)
+    console = Console(highlight=False, width=None if Console().is_terminal else 140)
     table = Table(box=box.SIMPLE, title="planted faults: on how many networks found, and how named")
     for column in ("planted", "faults", "networks", "found", "undecided", "missed", *RESULTS):
         table.add_column(column, justify="left" if column == "planted" else "right")
