@@ -26,6 +26,7 @@ from typing import Final
 import numpy as np
 
 from backproof.cases.case import Case
+from backproof.cases.gradients import ReadOff
 from backproof.comparison import Offered
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective, penalty_gradient
@@ -194,9 +195,11 @@ def _read(case: Case, given: Offered, arithmetic: Arithmetic) -> list[_Layer]:
     follows = Rounded(x, np.zeros_like(x))
     for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
         dw = without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
+        dw = with_reading_off(dw, given, "weight", index + 1)
         bias, db = case.biases[index], None
         if bias is not None:
             flat = without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
+            flat = with_reading_off(flat, given, "bias", index + 1)
             db = Rounded(flat.value[None, :], flat.error[None, :])
         inputs = follows
         if index > 0 and db is not None:
@@ -219,6 +222,12 @@ def without_penalty(case: Case, gradient: Array, parameter: Array, arithmetic: A
     # A product that underflowed shows as 0, so that every entry may hide eta.
     error = 3.0 * arithmetic.unit * np.abs(value) + arithmetic.smallest
     return Rounded(value, error + rounding)
+
+
+def with_reading_off(gradient: Rounded, given: Offered, quantity: str, layer: int) -> Rounded:
+    """A gradient that was read off a training step has the rounding of that besides."""
+    read_off: ReadOff | None = (getattr(given, "read_off", None) or {}).get((quantity, layer))
+    return gradient if read_off is None else Rounded(gradient.value, gradient.error + read_off.error)
 
 
 def across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | None:

@@ -310,3 +310,12 @@ def test_nothing_is_diagnosed_in_a_right_step(options: dict[str, float]):
     assert report.verdict == "agrees"
     assert report.findings.diagnoses == ()
     assert "broken" not in report.findings.equations.values()
+
+
+def test_deep_steps_are_settled_sample_by_sample():
+    """The equations allow for what reading off rounds: a right step is not accused at any depth."""
+    domain = Domain(depth=(14, 20), activations="tanh", losses="mse", batch_size=(1, 3), biases="always", width=(4, 8))
+    step_of = candidate(domain, kind="step")(types.FunctionType(returning.__code__, globals()))
+    right = check(step_of, cases=5, diagnosis=False)
+    assert right.verdict == "agrees"
+    assert right.tally.verdicts[Verdict.AGREE] > 20 * right.tally.verdicts[Verdict.UNDECIDED]
