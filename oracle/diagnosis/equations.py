@@ -25,7 +25,7 @@ import numpy as np
 
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
-from backproof.residuals import across, along, without_penalty
+from backproof.residuals import across, along, with_reading_off, without_penalty
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import (
@@ -262,11 +262,11 @@ def _read(case: Case, given: Answer, broken: frozenset[str], arithmetic: Arithme
     follows = Rounded(x, np.zeros_like(x))
     for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
         dw = without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
-        dw = _with_reading_off(dw, given, "weight", index)
+        dw = with_reading_off(dw, given, "weight", index + 1)
         bias, db = case.biases[index], None
         if bias is not None:
             flat = without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
-            flat = _with_reading_off(flat, given, "bias", index)
+            flat = with_reading_off(flat, given, "bias", index + 1)
             db = Rounded(flat.value[None, :], flat.error[None, :])
         inputs = follows
         if index > 0 and "BP0" in broken and not broken & {"BP3", "BP4"} and db is not None:
@@ -277,12 +277,6 @@ def _read(case: Case, given: Answer, broken: frozenset[str], arithmetic: Arithme
         layers.append(_Layer(own, dw, db, inputs, follows, outputs, jacobian))
         follows = outputs
     return layers
-
-
-def _with_reading_off(gradient: Rounded, given: Answer, quantity: str, index: int) -> Rounded:
-    """A gradient that was read off a training step has the rounding of that besides."""
-    read_off = None if given.read_off is None else given.read_off.get((quantity, index + 1))
-    return gradient if read_off is None else Rounded(gradient.value, gradient.error + read_off.error)
 
 
 def _test(equation: str, layer: int | None, own: Array, expected: Rounded, reading_error: Array | float) -> Finding:
