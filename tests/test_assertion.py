@@ -156,3 +156,35 @@ def test_hypothesis_finds_the_smallest_case_quickly():
     assert find(st.integers(0, 9), fails, settings=settings(database=None)) == 4
     assert made
     assert not any(made)
+
+
+def test_text_names_the_quantities_and_the_mistake():
+    """What is wrong by how much, then which mistake that is."""
+    with pytest.raises(assertion.GradientError) as caught:
+        check_gradients(doubled, CASE)
+    first, second, *card = str(caught.value).splitlines()
+    assert first == f"{CASE.spec.id}: 1 of 5 quantities are wrong"
+    assert second.startswith("  bias gradient of layer 1[0]: disagree; got ")
+    assert any(line.startswith("  Where       the bias gradient") for line in card)
+    assert "  Learn       backproof explain bias_doubled" in card
+
+
+def test_diagnosis_is_made_once_and_when_the_text_is_read(monkeypatch: pytest.MonkeyPatch):
+    """Raising is cheap; reading twice, as pytest and Hypothesis do, asks the candidate no second time."""
+    asked = []
+    diagnose = assertion.diagnose
+    monkeypatch.setattr(assertion, "diagnose", lambda *what, **how: asked.append(what) or diagnose(*what, **how))
+    monkeypatch.setattr(assertion, "_TOLD", [])
+    with pytest.raises(assertion.GradientError) as caught:
+        check_gradients(doubled, CASE)
+    assert asked == []
+    assert str(caught.value) == caught.value.text
+    assert len(asked) == 1
+
+
+def test_case_beyond_the_domain_is_not_diagnosed():
+    """A candidate is asked for nothing more that it does not support: the text ends with the quantities."""
+    wide = build_case(NetworkSpec.parse("5-1,identity,linear,sum,n2,f64,normal,s0"))
+    with pytest.raises(assertion.GradientError) as caught:
+        check_gradients(doubled, wide)
+    assert len(str(caught.value).splitlines()) == 2

@@ -24,7 +24,8 @@ from backproof.route import check
 SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh", "relu"), losses=("mse", "linear"))
 FILES = {
     "checks.csv", "checks.parquet", "discrepancies.csv", "discrepancies.parquet", "strata.csv", "strata.parquet",
-    "scaling.csv", "scaling.parquet", "equations.csv", "equations.parquet", "columns.md", "environment.json", "verdict.json", "summary.md",
+    "scaling.csv", "scaling.parquet", "equations.csv", "equations.parquet", "columns.md",
+    "environment.json", "verdict.json", "summary.md",
 }  # fmt: skip
 
 
@@ -297,3 +298,52 @@ def test_a_worker_that_dies_is_said(tmp_path: Path):
     done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("a worker process died in the middle of a shard")
     assert "--workers 1" in done.stdout
+
+
+class Negated(Scripted):
+    """Every bias gradient with the wrong sign."""
+
+    def __init__(self, domain=SMALL) -> None:
+        super().__init__(self.negate)
+        self.domain = replace(domain, losses=(domain.losses[0],), dtypes=("float64",))
+
+    def negate(self, case) -> Answer:
+        """Scratch's answer, but for the biases."""
+        right = scratch(case)
+        biases = tuple(None if bias is None else -bias for bias in right.biases)
+        return Answer(loss=right.loss, weights=right.weights, biases=biases)
+
+
+def test_what_is_wrong_is_diagnosed_and_written(tmp_path, monkeypatch):
+    """The table of the equations and the script of the smallest network stand beside the others, if all may be told."""
+    for hints, written in (("all", True), ("where", False), ("none", False)):
+        place = tmp_path / hints
+        found = check(Negated(), cases=12, report=place, hints=hints)
+        (diagnosis,) = found.findings.diagnoses
+        monkeypatch.setattr("backproof.route.diagnose", lambda *_, findings=found.findings, **__: findings)  # once
+        assert (diagnosis.equation, diagnosis.fault) == ("BP3", "bias_negated")
+        assert (place / "smallest.py").exists() is written
+        text = " ".join(file.read_text() for file in place.glob("*.csv")) + (place / "verdict.json").read_text()
+        assert ("bias_negated" in text) is written
+        assert (diagnosis.wanted in text) is written
+        assert found.hints == hints
+
+
+def test_nothing_is_diagnosed_where_asking_further_would_only_take_time():
+    """Not if it is not wanted, not if every call fails, not after a call that never ended."""
+    assert check(Negated(), cases=4, diagnosis=False).findings is None
+
+    def fail(case):
+        raise NotImplementedError
+
+    assert check(Scripted(fail), cases=4).findings is None
+    late = check(Scripted(lambda _: Answer(failure="timeout", message="10 seconds")), cases=4)
+    assert late.findings is None
+
+
+def test_right_candidate_is_asked_which_equations_hold():
+    """Agreement comes with the equations that were tested, and with no diagnosis."""
+    found = check("scratch", SMALL, cases=10).findings
+    assert found.diagnoses == ()
+    assert set(found.equations.values()) <= {"holds", "not_tested"}
+    assert found.equations["BP1"] == "holds"

@@ -1,5 +1,6 @@
 """What a person reads: every kind of result has its line, and nothing passes for agreement that is none."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -8,6 +9,9 @@ from rich.console import Console
 
 from backproof.cases import NetworkSpec
 from backproof.cases.domain import Domain
+from backproof.diagnosis.diagnosis import diagnose
+from backproof.diagnosis.faults import BY_NAME
+from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.outcome import Report
 from backproof.scaling import Scaling
 from backproof.screen import plain, show
@@ -207,3 +211,46 @@ def test_names_of_candidates_are_no_markup():
     with console.capture() as capture:
         show(replace(report((AGREE,)), candidate=hostile), console)
     assert capture.get().startswith(hostile)
+
+
+@pytest.fixture(scope="module")
+def findings():
+    """What is found of a planted fault."""
+    domain = Domain(widths=(3, 2), activations="tanh", losses="mse", reductions="sum", dtypes="float64", batch_size=3)
+    candidate = Planted([Plant(BY_NAME["bias_negated"])], domain)
+    return diagnose(candidate, [NetworkSpec.parse("3-2,tanh,mse,sum,n3,f64,normal,s1")], shrink=False)
+
+
+def test_diagnosis_stands_in_place_of_the_first_wrong_number(findings):
+    """The card, with the command in one piece, then the counts; the number itself only where there is no diagnosis."""
+    text = lines(report((WRONG,), findings=findings))
+    labels = [line[:12].strip() for line in text]
+    assert labels[1:8] == ["WRONG GRADIE", "", "Where", "Yours", "Right", "Why", "Look for"]
+    assert "Where       the bias gradient in every layer (BP3)" in text
+    assert "Learn       backproof explain bias_negated" in text
+    assert f"Again       backproof check my_net.py:f --case {findings.shown.case.spec.id}" in text
+    assert "What" not in labels
+    assert "Compared    1 weight gradient" in text
+    without = [line[:12].strip() for line in lines(report((WRONG,), findings=None))]
+    assert "What" in without
+    assert "Learn" not in without
+
+
+def test_hints_say_how_much_is_told(findings):
+    """The place alone, or the verdict alone: on the screen and in the JSON."""
+    where = report((WRONG,), findings=findings, hints="where")
+    assert any(line.startswith("Where ") for line in lines(where))
+    nothing = report((WRONG,), findings=findings, hints="none")
+    for found in (where, nothing):
+        told = plain(found) + json.dumps(found.to_json())
+        assert "bias_negated" not in told
+        assert findings.diagnoses[0].used not in told
+        assert findings.diagnoses[0].hint not in told
+        assert found.to_json()["conventions"] is None
+        assert found.to_json()["verdict"] == "disagrees"
+    assert "BP3" not in plain(nothing)
+    assert nothing.to_json()["diagnoses"] == []
+    assert set(nothing.to_json()["equations"].values()) == {"not_tested"}
+    assert where.to_json()["diagnoses"] == [{"equation": "BP3", "position": "all", "condition": None}]
+    assert where.to_json()["equations"]["BP3"] == "broken"
+    assert report((WRONG,), findings=findings).to_json()["diagnoses"][0]["fault"] == "bias_negated"
