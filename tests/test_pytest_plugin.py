@@ -294,3 +294,12 @@ def test_a_worker_that_dies_is_counted(pytester: pytest.Pytester, monkeypatch: p
     recorder.pytest_sessionfinish(Session)
     assert len(written) == 1
     recorder.close()
+
+
+def test_a_session_that_checked_nothing_says_so(suite: pytest.Pytester):
+    """Whatever its tests did; and there is no directory."""
+    suite.makepyfile(test_net="def test_nothing(): pass")
+    result = suite.runpytest_inprocess("--backproof-report", "out", "-p", "no:xdist")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["backproof: no table is written: nothing called check_gradients"])
+    assert not (suite.path / "out").exists()

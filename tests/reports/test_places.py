@@ -1,11 +1,13 @@
 """Where a report may stand, asked before anything is written."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from backproof.reports import ReportError
+from backproof.reports.files import report_directory
 from backproof.reports.places import ENVIRONMENT, check_place
 
 
@@ -35,3 +37,14 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "exists", closed)
     with pytest.raises(ReportError, match=r"^cannot write a report at .*/report: Permission denied$"):
         check_place(tmp_path / "report")
+
+
+def test_a_place_that_is_lost_after_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What could be written a moment ago cannot be any more: the same sentence."""
+
+    def full(**_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(ReportError, match="No space left on device$"), report_directory(tmp_path / "report"):
+        pytest.fail("the block must not run")
