@@ -46,5 +46,5 @@ def test_a_place_that_is_lost_after_it_was_asked_for(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
-    with pytest.raises(ReportError, match="No space left on device$"), report_directory(tmp_path / "report"):
+    with pytest.raises(ReportError, match=r"No space left on device$"), report_directory(tmp_path / "report"):
         pytest.fail("the block must not run")
