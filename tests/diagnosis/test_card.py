@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from backproof.candidates.builtin import Scratch
+from backproof.candidates.contract import Answer
+from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis import card, naming
 from backproof.diagnosis.card import LABEL_WIDTH, lines, place
-from backproof.diagnosis.diagnosis import Diagnosis, diagnose
+from backproof.diagnosis.diagnosis import Diagnosis, Findings, diagnose
+from backproof.diagnosis.equations import Charges
+from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME, FAULTS
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.scratch import Backprop
@@ -26,8 +30,6 @@ class Readme:
 
     def answer(self, case):
         """Its loss and gradients."""
-        from backproof.candidates.contract import Answer
-
         x, y = case.x, case.y
         a = [x]
         for W, b in zip(case.weights, case.biases, strict=True):
@@ -183,6 +185,7 @@ def test_two_mistakes_on_a_large_network_fit_on_a_screen(failing):
     assert not any(line.startswith("By hand") for line in text)
     (loss,) = [line for line in text if line.startswith("Loss")]
     assert "your loss is 2 mse/" in loss
+    assert findings.conventions_json() == {"loss_value": findings.conventions.loss_value, "gradient": None}
     (learn,) = [line for line in text if line.startswith("Learn")]
     assert "explain bias_negated" in learn
     assert "explain loss_doubled" in learn
@@ -213,3 +216,66 @@ def test_two_mistakes_on_a_large_network_fit_on_a_screen(failing):
 def test_place_in_words(diagnosis, text):
     """The subject, the layers, the equation, the condition, and what is not to blame."""
     assert place(diagnosis) == text
+
+
+def written(text, answer=None, **fields):
+    """The card of a diagnosis of nothing in particular, that shows a case with an answer."""
+    case = build_case(NetworkSpec.parse(text))
+    inquiry = Inquiry(Scratch())
+    shown = inquiry.judged(case, Scratch().answer(case) if answer is None else answer(Scratch().answer(case)))
+    diagnosis = Diagnosis(**{"equation": "BP4", "position": "first", "fault": "weight_zero"} | fields)
+    nothing = Charges((), frozenset(), readable=False)
+    return told(
+        Findings(diagnoses=(diagnosis,), equations={}, charges=nothing, conventions=None, shown=shown, hypothesis=None)
+    )
+
+
+def test_layers_and_samples_are_written_out_with_their_numbers():
+    """Several layers are counted, several samples are rows; what a layer does not have is left out."""
+    text = written("2-1-2,relu-identity,linear,none,n2,f64,integers,s3,bias=01")
+    (by_hand,) = [line for line in text if line.startswith("By hand")]
+    assert re.fullmatch(
+        r"By hand     x = \[\[.*\], \[.*\]\]   W1 = \[\[.*\]\]   W2 = \[\[.*\], \[.*\]\]   b2 = \[.*\]   y = .*"
+        r"   upstream = \[.*\]",
+        by_hand,
+    )
+    first, second = text[text.index(by_hand) + 1 :][:2]
+    assert first.split()[0] == "z1"
+    assert " a1 = " in first
+    assert second.split()[0] == "z2"
+    assert " g = dC/da = [[" in second
+
+
+def test_first_wrong_number_is_shown_with_its_place():
+    """The quantity, the layer, the entry; where it has none of its shape, what is the matter."""
+
+    def wrong(**fields):
+        def changed(answer):
+            values = {name: getattr(answer, name) for name in ("loss", "weights", "biases", "inputs", "deltas")}
+            return Answer(**values | {name: change(values[name]) for name, change in fields.items()})
+
+        return written("2-3,tanh,mse,sum,n1,f64,integers,s1", changed)
+
+    case = build_case(NetworkSpec.parse("2-3,tanh,mse,sum,n1,f64,integers,s1"))
+    loss = Scratch().answer(case).loss.item()
+    assert f"            C   yours {loss + 1.0:.6g}   right {loss:.6g}" in " ".join(wrong(loss=lambda loss: loss + 1.0))
+    for field, name in (
+        ("inputs", "dC/dx[0, "),
+        ("deltas", "delta1[0, "),
+        ("weights", "dC/dW1["),
+        ("biases", "dC/db1["),
+    ):
+
+        def moved(value):
+            return tuple(each + 1.0 for each in value) if isinstance(value, tuple) else value + 1.0
+
+        assert any(line.strip().startswith(name) for line in wrong(**{field: moved})), field
+    shape = wrong(weights=lambda weights: (weights[0].T,))
+    assert "            weight gradient of layer 1: got shape (2, 3), wanted (3, 2)" in " ".join(shape)
+
+
+def test_equals_are_listed():
+    """What gives the same numbers on every network tried is said beside the name."""
+    text = written("1-1,tanh,mse,sum,n1,f64,ones,s1", also_fits=("bias_zero", "bias_negated"))
+    assert "Or          bias_zero, bias_negated: on every network tried, the same numbers" in text
+    assert text[0] == "Where       the weight gradient of the first layer (BP4)"

@@ -9,6 +9,7 @@ from backproof.diagnosis import naming
 from backproof.diagnosis.evidence import Inquiry, gather
 from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.faults.planting import Plant, Planted
+from backproof.diagnosis.hypotheses import Hypothesis
 from backproof.diagnosis.naming import Named, name
 from backproof.scratch import Backprop
 
@@ -90,6 +91,18 @@ def test_two_faults_of_different_equations_are_both_named(named, slugs):
     """Neither explains the numbers by itself."""
     best = named(*slugs).best
     assert {plant.slug for plant in best.plants} == set(slugs)
+
+
+def test_names_that_fit_the_evidence_are_told_apart_on_further_networks():
+    """Two that give the same numbers on one sample differ on several; where none of two fits, both stay."""
+    averaged, last, zero, ones = (
+        Hypothesis((Plant(BY_NAME[f"bias_{name}"]),)) for name in ("averaged", "of_last_sample", "zero", "of_ones")
+    )
+    inquiry = Inquiry(Planted(averaged.plants, ROOM))
+    exhibits = gather(inquiry, [])[:1]
+    assert naming._told_apart(inquiry, [averaged, last], exhibits) == [averaged]
+    assert naming._told_apart(inquiry, [ones, zero], exhibits) == [ones, zero]
+    assert naming._told_apart(inquiry, [last], exhibits) == [last]
 
 
 class Unknown(Backprop):
