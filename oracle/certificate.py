@@ -90,8 +90,9 @@ class Certificate:
         ulps = measured.ulps(case.spec.dtype)
         accuracy.quantities += 1
         accuracy.exceeded += measured.exceeded
-        accuracy.ulps.update(rounded([ulps]))
-        accuracy.meet(ulps, case.spec.id)
+        if ulps is not None:
+            accuracy.ulps.update(rounded([ulps]))
+            accuracy.meet(ulps, case.spec.id)
         slack = measured.slack
         if slack < inf:
             accuracy.slack.update(rounded([slack]))
@@ -149,10 +150,15 @@ class _Measured:
     @property
     def slack(self) -> float:
         """The smallest bound / error; infinite where no entry errs."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratios = np.where(self.error > 0.0, self.limit / self.error, inf)
         return float(ratios.min())
 
-    def ulps(self, dtype: str) -> float:
-        largest = np.abs(self.middle[self.known]).max().astype(dtype)
-        return float(self.error.max() / np.float64(np.spacing(largest)))
+    def ulps(self, dtype: str) -> float | None:
+        """None where the truth is zero to the dtype, which has no last place there."""
+        limits = np.finfo(dtype)
+        largest = min(np.abs(self.middle[self.known]).max(), np.float64(limits.max))
+        if largest < limits.smallest_normal:
+            return None
+        with np.errstate(over="ignore"):
+            return float(self.error.max() / np.float64(np.spacing(largest.astype(dtype))))

@@ -75,6 +75,13 @@ def test_entries_without_a_true_value_are_left_out():
     assert all(np.isfinite(row.worst_ulps) for row in rows.values())
 
 
+def test_a_true_zero_has_no_last_place():
+    """Every delta is exactly 0 in truth and 1e-17 in practice: within the bound, and no number of ulps."""
+    case = case_of("16-11-15-12-2-7,silu-mish-leaky_relu-softplus=1+4-softmax,l1,mean,n1,f64,normal,s85083870")
+    row = measured(case, SCRATCH.answer(case))["delta"]
+    assert (row.quantities, row.exceeded, row.worst_ulps, row.median_ulps) == (5, 0, 0.0, None)
+
+
 def test_certificates_merge_to_that_of_the_whole():
     """In any order."""
     cases = [case_of(f"3-4-2,tanh,mse,sum,n5,f64,normal,s{seed}") for seed in range(4)]
