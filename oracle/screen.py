@@ -246,7 +246,8 @@ def _coverage(report: Report) -> str:
     if not missing:
         return f"{text}, none left out"
     few = ", ".join("/".join(stratum) for stratum in missing[:3])
-    return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}): --cases more"
+    more = "--cases more" if report.replay is None else "they were not recorded"
+    return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}): {more}"
 
 
 def _divisors(report: Report) -> Iterator[_Labelled]:
