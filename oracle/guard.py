@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -155,7 +156,7 @@ def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> G
     held = []
     for row in baseline.rows:
         found = now.pop(row.key, None)
-        complaints = tuple(_complaints(row, found))
+        complaints = tuple(_complaints(row, found, name))
         observed, worst = (None, "") if found is None else (found.observed, found.worst_case)
         held.append(Held(row=row, observed=observed, worst_case=worst, complaints=complaints))
     beside = []
@@ -175,7 +176,7 @@ def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> G
     )
 
 
-def _complaints(row: Row, now: Row | None) -> Iterator[str]:
+def _complaints(row: Row, now: Row | None, candidate: str) -> Iterator[str]:
     decided = _decided(row)
     if now is None or (decided and not _decided(now)):
         yield "no longer covered: nothing of it could be compared"
@@ -190,7 +191,7 @@ def _complaints(row: Row, now: Row | None) -> Iterator[str]:
         before = "nothing" if row.observed is None else f"{row.observed:.3g}"
         yield (
             f"error / bound {now.observed:.3g}, allowed {row.allowed:g}, was {before}: "
-            f"backproof check --case {now.worst_case}"
+            f"backproof check {shlex.quote(candidate)} --case {now.worst_case}"
         )
 
 

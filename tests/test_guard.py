@@ -124,7 +124,7 @@ def test_less_accuracy_inside_the_bound_fails(baseline: Baseline):
     (complaint,) = next(each for each in held.failed if each.row.name == "activation relu float64").complaints
     assert complaint.startswith("error / bound 0.")
     assert ", allowed 0.25, was 0.1" in complaint
-    assert "backproof check --case " in complaint
+    assert "backproof check scripted --case " in complaint
 
 
 def test_a_verdict_that_worsens_fails(baseline: Baseline):

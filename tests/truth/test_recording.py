@@ -3,9 +3,12 @@
 import hashlib
 import json
 import re
+import shutil
 import struct
+import subprocess
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +65,24 @@ def test_a_reader_without_a_library_reads_what_the_library_reads(written: bytes)
     assert all(before[1] == after[0] for before, after in pairwise(spans))
     assert spans[-1][1] == len(written) - 8 - int.from_bytes(written[:8], "little")
     assert next(iter(header)) == "__metadata__"
+
+
+def test_a_c_program_reads_it(tmp_path: Path):
+    """Twenty lines that know the page alone: the same doubles, and a name that is not there is none."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler (cc) on this machine: a reader in C is not tested")
+    folder = Path(__file__).parents[1] / "vectors"
+    subprocess.run([compiler, "-o", tmp_path / "one_array", folder / "one_array.c"], check=True)
+    recorded = folder / "small.safetensors"
+
+    def printed(name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([tmp_path / "one_array", recorded, name], capture_output=True, text=True, check=False)
+
+    wanted = load(recorded.read_bytes())["4.reference.weight.2"]
+    done = printed("4.reference.weight.2")
+    assert [float(line) for line in done.stdout.split()] == wanted.ravel().tolist()
+    assert printed("4.reference.weight.9").returncode == 1
 
 
 def test_the_arrays_are_those_of_the_cases(written: bytes):
