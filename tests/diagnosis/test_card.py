@@ -73,6 +73,7 @@ def told(findings, hints="all"):
 
 def test_card_of_the_readme(planted):
     """Where, both formulas, why, what to look for; numbers to follow by hand; what holds; how to repeat it."""
+    assert (planted.equations["BP1"], planted.equations["BP2"]) == ("broken", "broken")
     where, *rest = told(planted)
     assert where.startswith("Where       delta, the error signal, in every layer (BP1); the other dW and db are wrong")
     assert rest == [

@@ -35,11 +35,9 @@ ROOM = Domain(
 TRIAL = Trial(faults=("bias_negated",), equation="BP3", tried=20, differ=12, found=12, named=("bias_negated",))
 
 
-@pytest.mark.parametrize(
-    "name", ["bias_of_last_sample", "penalty_not_on_biases", "gradients_accumulated", "learning_rate_twice"]
-)
+@pytest.mark.parametrize("name", ["penalty_not_on_biases", "gradients_accumulated", "learning_rate_twice"])
 def test_planted_fault_is_found_and_rightly_named(name):
-    """One of a batch, of a penalty, of a state, of a training step; those of one sample are in the naming's tests."""
+    """One of a penalty, of a state, of a training step; those of samples and batches are in the naming's tests."""
     fault = BY_NAME[name]
     trial = alone(fault, domain=one_shape() if fault.remembers else ROOM)
     assert (trial.missed, trial.undecided) == (0, 0)
