@@ -132,7 +132,8 @@ def test_report_has_every_file_and_they_agree_with_each_other(tmp_path: Path):
     report = check("scratch", SMALL, cases=10, certify=True, report=place, command="backproof check")
     assert {path.name for path in place.iterdir()} == {*FILES, "accuracy.csv", "accuracy.parquet"}
     assert report.directory == tmp_path / "report"
-    for name, entry in TABLES.items():
+    for name in report.tables:
+        entry = TABLES[name]
         written = pd.read_csv(tmp_path / "report" / f"{name}.csv")
         assert list(written.columns) == list(entry.names)
         assert len(written) == len(report.frame(name)) == len(pd.read_parquet(tmp_path / "report" / f"{name}.parquet"))

@@ -13,17 +13,19 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, Literal
 
+from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec
+from backproof.comparison import compare
 from backproof.diagnosis.diagnosis import Findings, diagnose
-from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME, FAULTS, Fault
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, arrays, same, sizes, together
-from backproof.verdicts import Verdict
+from backproof.examine import Examiner
+from backproof.verdicts import Check, Verdict
 
 Result = Literal["rightly", "among equals", "wrongly", "unexplained", "equivalent"]
 
@@ -143,7 +145,7 @@ def in_pairs(count: int, *, seed: int = 0, domain: Domain | None = None) -> Iter
 
 def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
     subject = _Subject(hypothesis, domain)
-    inquiry = Inquiry(subject)
+    examiner = Examiner(subject)
     differing: list[NetworkSpec] = []
     found = undecided = tried = 0
     each_shows = _each_shows(hypothesis)
@@ -153,9 +155,10 @@ def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
         if not differs(hypothesis, case) or not each_shows(case):
             continue
         differing.append(spec)
-        exhibit = inquiry.judged(case, _answer(hypothesis, case))
-        found += exhibit.wrong
-        undecided += not exhibit.wrong and any(check.verdict is Verdict.UNDECIDED for check in exhibit.checks)
+        checks = _judged(examiner, hypothesis, case)
+        wrong = any(check.verdict.fails for check in checks)
+        found += wrong
+        undecided += not wrong and any(check.verdict is Verdict.UNDECIDED for check in checks)
         if len(differing) == MET:
             break
     equation = "+".join(plant.fault.equation for plant in hypothesis.plants)
@@ -175,6 +178,14 @@ def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
         also_fits=tuple(dict.fromkeys(other for diagnosis in findings.diagnoses for other in diagnosis.also_fits)),
         equations=_broken(findings),
     )
+
+
+def _judged(examiner: Examiner, hypothesis: Hypothesis, case: Case) -> tuple[Check, ...]:
+    """The verdicts on a planted network, as a run gives them; where it remembers, on its answer after another call."""
+    if not any(plant.fault.remembers for plant in hypothesis.plants):
+        return examiner.examine(case)
+    answer = _answer(hypothesis, case)
+    return compare(case, answer, examiner.reference(case), Bounds(case))
 
 
 def _broken(findings: Findings) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -75,13 +75,23 @@ class _Read:
         planted = arrays(answer)
         return all(self._same(array, planted.get(key), key) for key, array in self.own.items())
 
-    def explained(self, hypothesis: Hypothesis) -> int:
-        """How many of the arrays that are off the hypothesis returns as the candidate did."""
+    def seen(self, hypothesis: Hypothesis) -> _Seen | None:
+        """What the hypothesis does here by itself; None where it cannot be computed."""
         answer = hypothesis.answer(self.case)
         if answer.failure is not None or self.failed:
-            return 0
+            return None
         planted = arrays(answer)
-        return sum(self._same(self.own[key], planted.get(key), key) for key in self.off)
+        changed = {key for key in self.own if not self._same(self.right[key], planted.get(key), key)}
+        explained = {key for key in self.off if self._same(self.own[key], planted.get(key), key)}
+        return _Seen(hypothesis, frozenset(changed), len(explained))
+
+
+class _Seen(NamedTuple):
+    """A hypothesis on one exhibit: the arrays that it changes, and how many it returns as the candidate did."""
+
+    hypothesis: Hypothesis
+    changed: frozenset[tuple[str, int]]
+    explained: int
 
 
 def name(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Named:
@@ -128,31 +138,37 @@ def _conditioned(fitting: Iterable[Hypothesis], wrong: Sequence[_Read], clean: S
 
 
 def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothesis]:
-    """Two faults together, one of which explains a part by itself: first everywhere, then each in one place only."""
+    """Two faults together: one explains a part by itself, or both are on the way of every delta.
+
+    As a rule together they change all that is wrong on the leading exhibit, and nothing that is right; but two factors
+    may cancel, so that in the end those that explain a part are tried with all others.
+    """
     lead = wrong[0]
-    counted = [(lead.explained(hypothesis), -number) for number, hypothesis in enumerate(alone)]
-    best = [alone[-number] for count, number in sorted(counted, reverse=True)[:PARTNERS] if count]
-    everywhere = [hypothesis for hypothesis in alone if hypothesis.plants[0].position == "all"]
-    found = _fitting(_joined(best, everywhere), wrong)
-    if not found:
-        limited = [hypothesis for hypothesis in alone if hypothesis.plants[0].position != "all"]
-        found = _fitting(_joined(best, limited), wrong)
-    if not found:
-        # Two mistakes on the way of every delta leave no array that one of them explains.
-        chain = [hypothesis for hypothesis in everywhere if hypothesis.plants[0].fault.equation in OVERLAPPING]
-        found = _fitting(_joined(chain, chain), wrong)
-    return found
+    seen = [each for hypothesis in alone if (each := lead.seen(hypothesis)) is not None]
+    parts = sorted((each for each in seen if each.explained), key=lambda each: -each.explained)[:PARTNERS]
+    everywhere = [each for each in seen if each.hypothesis.plants[0].position == "all"]
+    limited = [each for each in seen if each.hypothesis.plants[0].position != "all"]
+    chain = [each for each in everywhere if each.hypothesis.plants[0].fault.equation in OVERLAPPING]
+    for some, others in ((parts, everywhere), (parts, limited), (chain, chain)):
+        fitting = _fitting(_joined(some, others, lead.off), wrong)
+        if fitting:
+            return fitting
+    return _fitting(_joined(parts, everywhere, None), wrong)
 
 
-def _joined(parts: Sequence[Hypothesis], others: Sequence[Hypothesis]) -> Iterator[Hypothesis]:
+def _joined(parts: Sequence[_Seen], others: Sequence[_Seen], off: set[tuple[str, int]] | None) -> Iterator[Hypothesis]:
+    """Pairs of different faults; where `off` is given, those that together change just that."""
     tried: set[frozenset[Plant]] = set()
     for part in parts:
         for other in others:
-            plants = frozenset((*part.plants, *other.plants))
-            if part.plants[0].fault is other.plants[0].fault or plants in tried:
+            first, second = part.hypothesis, other.hypothesis
+            plants = frozenset((*first.plants, *second.plants))
+            if first.plants[0].fault is second.plants[0].fault or plants in tried:
+                continue
+            if off is not None and part.changed | other.changed != off:
                 continue
             tried.add(plants)
-            both = together(part, other)
+            both = together(first, second)
             if both is not None:
                 yield both
 
