@@ -77,6 +77,8 @@ class Bounds:
     read_off: what every bound grows by, per (quantity, layer), where the candidate is a training step.
 
     recorded: the bounds of this case that a file holds, by their level: they are not computed again.
+
+    frugal: whether what is plainly wrong need not be held to exact values besides.
     """
 
     def __init__(
@@ -89,9 +91,11 @@ class Bounds:
         self._recorded = recorded
         self._read_off = read_off or {}
         self.wide: set[Key] = set()
+        self.frugal = False
         self._found: dict[tuple[str, ...], Gradients] = {}
         self._exact: Enclosure | None = None
         self._truth: Enclosure | None = None
+        self._evaluation: Gradients | None = None
 
     def limit(
         self,
@@ -170,6 +174,19 @@ class Bounds:
 
             self._exact = exact.enclose(self.case, self.limit())
         return self._exact
+
+    @property
+    def asked_exactly(self) -> bool:
+        """Whether exact arithmetic was asked."""
+        return self._exact is not None
+
+    def evaluation(self) -> Gradients:
+        """The judge's own values in float64, no further from the truth than the float64 bound."""
+        if self._evaluation is None:
+            from backproof.truth.evaluation import evaluate
+
+            self._evaluation = evaluate(self.case)
+        return self._evaluation
 
     def truth(self) -> Enclosure:
         """The true values to the last place of float64, where `exact` stops at a thousandth of the bound."""

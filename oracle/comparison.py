@@ -244,6 +244,9 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
     lost = _overflowed(pair, bounds, own)
     if lost is not None:
         return lost
+    plain = _plainly_wrong(pair, bounds) if bounds.frugal and not other else None
+    if plain is not None:
+        return plain
     for dtype in dict.fromkeys((own, asked) if own == "float64" else (own,)):
         accuracy = f"{other} with the accuracy of {dtype}" if other and dtype != own else other
         for level, level_note in _LEVELS:
@@ -287,6 +290,26 @@ def _overflowed(pair: Pair, bounds: Bounds, dtype: str) -> Check | None:
         return None
     middle = entry(bounds.exact().middle, pair.quantity, pair.layer)
     return accurate.check(Verdict.NON_FINITE, OVERFLOWED, middle) if np.isfinite(middle[lost]).all() else None
+
+
+def _plainly_wrong(pair: Pair, bounds: Bounds) -> Check | None:
+    """A disagreement that exact arithmetic is not needed for; None where it is.
+
+    The judge's own evaluation v errs by e_64 at most, the float64 bound against the truth with every subgradient
+    admitted, and a right candidate by e, its own. So |candidate - v| > e + e_64 shows it wrong; and that the reference
+    lies within 2 e_64 of v shows nothing against the reference.
+    """
+    dtype = bounds.case.spec.dtype
+    own = entry(bounds.evaluation(), pair.quantity, pair.layer)
+    error = entry(bounds.limit("kink", dtype="float64", against="truth"), pair.quantity, pair.layer)
+    apart = error + entry(bounds.limit("kink", dtype=dtype, against="truth"), pair.quantity, pair.layer)
+    with np.errstate(all="ignore"):
+        far = np.abs(pair.candidate - own) > apart
+        near = np.abs(pair.reference - own) <= 2.0 * error
+    if not (far.any() and near.all() and np.isfinite(pair.candidate).all()):
+        return None
+    numbers = _Numbers(pair, entry(bounds.limit("kink", dtype=dtype), pair.quantity, pair.layer))
+    return None if numbers.within else numbers.check(Verdict.DISAGREE, "")
 
 
 def _arbitrate(pair: Pair, bounds: Bounds, dtype: str, note: str) -> Check:

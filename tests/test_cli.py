@@ -316,7 +316,7 @@ def test_without_torch_the_message_says_what_to_do(tmp_path: Path):
 
 
 def test_script_of_the_smallest_failing_network_runs_by_itself(folder: Path):
-    """--script writes it; where it cannot be written the verdict is out, and the exit code says that something failed."""
+    """--script writes it; where it cannot be, the verdict is out, and the exit code says that something failed."""
     done = run("wrong.py", "--cases", "3", "--script", "smallest.py")
     assert done.exit_code == 1
     repeated = subprocess.run([sys.executable, "smallest.py"], capture_output=True, text=True, check=True)

@@ -12,6 +12,7 @@ from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, CandidateError, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.cases.sampling import sample_specs
 from backproof.certificate import Certificate
 from backproof.comparison import Bounds
 from backproof.examine import Examiner, ReferenceMissingError, ask, examine, reference_of, told
@@ -234,3 +235,24 @@ def test_examine_goes_on_where_pytorch_refuses_its_own_overflow():
     (refused,) = examine(Torch(), case)
     assert refused.verdict is Verdict.UNSUPPORTED
     assert "PyTorch refuses" in refused.note
+
+
+def test_exact_arithmetic_is_not_asked_a_hundred_times_about_what_is_plainly_wrong(monkeypatch):
+    """The first wrong networks are held to exact values; the verdicts on later ones are the same without."""
+    specs = sample_specs(Domain(depth=(1, 2), width=(2, 4), batch_size=(2, 4)), seed=2, shard=0, count=12)
+
+    class Doubled:
+        name, domain = "doubled", Domain()
+
+        def answer(self, case):
+            right = Scratch().answer(case)
+            return replace(right, biases=tuple(None if bias is None else 2.0 * bias + 1.0 for bias in right.biases))
+
+    asked = [Examiner(Doubled()).examine(build_case(spec)) for spec in specs]
+    monkeypatch.setattr("backproof.examine.ARBITRATED", 0)
+    spared = [Examiner(Doubled()).examine(build_case(spec)) for spec in specs]
+    verdicts = [[(check.quantity, check.layer, check.verdict) for check in checks] for checks in asked]
+    assert [[(check.quantity, check.layer, check.verdict) for check in checks] for checks in spared] == verdicts
+    wrong = [check for checks in spared for check in checks if check.verdict is Verdict.DISAGREE]
+    assert wrong
+    assert all(check.exact_value is None for check in wrong)

@@ -13,8 +13,8 @@ from backproof.cases.strategies import cases
 
 def test_public_names_are_what_they_are_at_home():
     """Each is the object of its own module."""
-    from backproof.candidates.layout import candidate
     from backproof.assertion import check_gradients
+    from backproof.candidates.layout import candidate
     from backproof.route import check
 
     assert backproof.Domain is Domain
@@ -27,7 +27,8 @@ def test_public_names_are_what_they_are_at_home():
 def test_an_unknown_name_lists_the_live_ones():
     """As a module says it."""
     with pytest.raises(
-        AttributeError, match=r"no attribute 'chekc'; its public names are Domain, candidate, cases, check, check_arrays"
+        AttributeError,
+        match=r"no attribute 'chekc'; its public names are Domain, candidate, cases, check, check_arrays",
     ):
         _ = backproof.chekc
 

@@ -83,9 +83,9 @@ def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterat
     holding = [name for name in EQUATIONS if findings.equations.get(name) == "holds"]
     if holding:
         yield "Holds", f"{', '.join(_told(name) for name in holding)} (each tested on your own numbers)"
-    untested = [name for name in EQUATIONS if findings.equations.get(name) == "not_tested"]
-    if untested:
-        yield "Not tested", f"{', '.join(_told(name) for name in untested)}: your numbers do not show them"
+    for reason in dict.fromkeys(findings.untested.values()):
+        names = [_told(name) for name, why in findings.untested.items() if why == reason]
+        yield "Not tested", f"{', '.join(names)}: {reason}"
     if findings.shown is not None:
         yield "Again", f"backproof check {candidate} --case {findings.shown.case.spec.id}"
     if hints == "all":

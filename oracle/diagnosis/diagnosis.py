@@ -8,7 +8,7 @@ the candidate's own numbers besides, so that a mistake without a name still has 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backproof.candidates.contract import Answer, Candidate
@@ -23,10 +23,11 @@ from backproof.diagnosis.evidence import Exhibit, Inquiry, gather
 from backproof.diagnosis.faults import FAULTS
 from backproof.diagnosis.faults.fault import Fault
 from backproof.diagnosis.faults.planting import Plant
-from backproof.diagnosis.hypotheses import Hypothesis, singles
+from backproof.diagnosis.hypotheses import Hypothesis
 from backproof.diagnosis.naming import Named, name
 from backproof.diagnosis.precision import only_as_accurate_as_float32, printed_short
-from backproof.diagnosis.smallest import smallest
+from backproof.diagnosis.smallest import shown
+from backproof.diagnosis.untested import reasons
 from backproof.examine import Truth
 from backproof.verdicts import Verdict
 
@@ -34,9 +35,6 @@ SINGLE_SAMPLES: Final = 10
 """How many one-sample cases the equations are asked of."""
 DEEPEST: Final = 6
 """Of how many layers at most: deeper ones say the same."""
-
-FAMILIAR: Final = ("identity", "sigmoid", "tanh", "relu", "softmax", "mse", "half_squared_error", "cross_entropy")
-"""What a network to follow by hand is best made of."""
 
 EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
 """What the answer speaks of, in this order."""
@@ -97,8 +95,8 @@ class Diagnosis:
 class Findings:
     """The whole answer.
 
-    equations: name -> "holds", "broken" or "not_tested". charges: what single samples say of BP0 to BP4. shown: the
-    smallest network that shows the mistake, with the candidate's answer; reference: the right one.
+    equations: name -> "holds", "broken" or "not_tested"; untested: why the latter are not. charges: what single samples
+    say of BP0 to BP4. shown: the smallest network that shows the mistake, with the candidate's answer.
     """
 
     diagnoses: tuple[Diagnosis, ...]
@@ -107,6 +105,7 @@ class Findings:
     conventions: Conventions | None
     shown: Exhibit | None
     hypothesis: Hypothesis | None
+    untested: dict[str, str] = field(default_factory=dict)
 
     @property
     def named(self) -> bool:
@@ -191,13 +190,15 @@ def _findings(
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
     added = additive(inquiry, plain)
     found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added, printed) if accused else ()))
-    shown = _shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
+    example = shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
+    equations = _equations(found, read, added)
     return Findings(
         diagnoses=found,
-        equations=_equations(found, read, added),
+        equations=equations,
+        untested=reasons(equations, exhibits, read, added),
         charges=read,
         conventions=conventions(exhibits),
-        shown=shown,
+        shown=example,
         hypothesis=named.best,
     )
 
@@ -371,23 +372,3 @@ def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity)
         if diagnosis.equation == "BP1" and diagnosis.position != "output":
             found["BP2"] = "broken"
     return {equation: found[equation] for equation in EQUATIONS}
-
-
-def _shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit | None:
-    """The smallest network that shows it: by the named fault and no other, else by that fault, else any that fails."""
-    kind = min((exhibit.case.spec for exhibit in wrong), key=_unfamiliar)
-    best = named.best
-    if best is not None:
-        fitting = {hypothesis.names for hypothesis in named.hypotheses}
-        rivals = tuple(each for each in singles(inquiry.learning_rate(kind.dtype)) if each.names not in fitting)
-        for others in (rivals, ()):
-            found = smallest(inquiry, kind, best, others)
-            if found is not None:
-                return found
-    return smallest(inquiry, kind, None) or min(wrong, key=lambda each: (each.case.spec.depth, each.case.x.size))
-
-
-def _unfamiliar(spec: NetworkSpec) -> tuple[int, bool]:
-    """How many of its parts are none of those that one learns first."""
-    strange = sum(formula.name not in FAMILIAR for formula in (*spec.activations, spec.loss))
-    return strange + (spec.penalty is not None), spec.reduction not in ("sum", "mean")

@@ -7,7 +7,7 @@ that are ones, then small integers, before they are anything else.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,9 +17,13 @@ from backproof.cases.settings import DomainError
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.strategies import specs
 from backproof.diagnosis.evidence import Exhibit, Inquiry
-from backproof.diagnosis.hypotheses import Hypothesis, arrays, same, sizes
+from backproof.diagnosis.hypotheses import Hypothesis, arrays, same, singles, sizes
+from backproof.diagnosis.naming import Named
 
-TRIED: Final = 250
+FAMILIAR: Final = ("identity", "sigmoid", "tanh", "relu", "softmax", "mse", "half_squared_error", "cross_entropy")
+"""What a network to follow by hand is best made of."""
+
+TRIED: Final = 150
 """How many networks Hypothesis may look at for a failing one, and about as many again to shrink it."""
 BY_HAND: Final = ("integers", "decimals", "normal")
 """Fillings from the one that is easiest to compute with; ones come last, since they hide which number is which."""
@@ -102,3 +106,28 @@ def _around(domain: Domain, spec: NetworkSpec) -> list[Domain]:
         except DomainError:
             continue
     return found
+
+
+def shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit | None:
+    """The smallest network that shows it: by the named fault and no other, else by that fault, else any that fails."""
+    kind = min((exhibit.case.spec for exhibit in wrong), key=_unfamiliar)
+    best = named.best
+    if best is not None:
+        fitting = {hypothesis.names for hypothesis in named.hypotheses}
+        # On a network of a layer or two, what is everywhere is also what is in one place.
+        rivals = tuple(
+            each
+            for each in singles(inquiry.learning_rate(kind.dtype))
+            if each.plants[0].position == "all" and each.names not in fitting
+        )
+        for others in (rivals, ()):
+            found = smallest(inquiry, kind, best, others)
+            if found is not None:
+                return found
+    return smallest(inquiry, kind, None) or min(wrong, key=lambda each: (each.case.spec.depth, each.case.x.size))
+
+
+def _unfamiliar(spec: NetworkSpec) -> tuple[int, bool]:
+    """How many of its parts are none of those that one learns first."""
+    strange = sum(formula.name not in FAMILIAR for formula in (*spec.activations, spec.loss))
+    return strange + (spec.penalty is not None), spec.reduction not in ("sum", "mean")

@@ -85,7 +85,7 @@ def test_card_of_the_readme(planted):
         "            z = -1   a = 0.2689   g = dC/da = -1.731",
         "            dC/db1[0]   yours -4.72762   right -0.340347 = -0.340347 exactly",
         "Holds       BP0, BP3, BP4, batch sum, loss (each tested on your own numbers)",
-        "Not tested  scale: your numbers do not show them",
+        "Not tested  scale: single samples are wrong already",
         f"Again       backproof check my_net.py --case {planted.shown.case.spec.id}",
         "Learn       backproof explain derivative_at_upstream",
     ]
@@ -118,7 +118,7 @@ def test_card_of_a_mistake_without_a_name(unexplained):
         "            z = -1   a = 0.2689   g = dC/da = -1.731",
         "            dC/dW1[0, 0]   yours 0.336941   right 0.340347 = 0.340347 exactly",
         "Holds       BP0, BP1, BP2, batch sum, scale, loss (each tested on your own numbers)",
-        "Not tested  BP3: your numbers do not show them",
+        "Not tested  BP3: what it rests on is wrong already",
         f"Again       backproof check my_net.py --case {unexplained.shown.case.spec.id}",
         "Learn       backproof explain BP4",
     ]

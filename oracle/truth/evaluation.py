@@ -1,0 +1,37 @@
+"""The judge's own evaluation in float64: values of every quantity, by the forward and backward pass of the bound.
+
+It errs by no more than the float64 bound against the truth, as any correct program does: with that bound about it, it
+is an enclosure of the truth, wider than one of exact arithmetic and a hundred times as cheap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproof.cases import Case, Gradients
+from backproof.truth.arithmetic import Arithmetic, Array
+from backproof.truth.objective_bounds import objective, penalty_gradient
+from backproof.truth.rounding import error_signals, forward, parameters_of
+
+
+def evaluate(case: Case) -> Gradients:
+    """Loss and gradients of a case, float64, in the shapes of the reference."""
+    arithmetic = Arithmetic.of("float64")
+    with np.errstate(all="ignore"):
+        layers = forward(case, parameters_of(case), arithmetic)
+        loss, gradient = objective(case, layers[-1].outputs, arithmetic)
+        deltas, inputs = error_signals(layers, gradient, arithmetic)
+        weights = tuple(
+            _penalised(delta.value.T @ layer.inputs.value, case, weight, arithmetic, is_bias=False)
+            for delta, layer, weight in zip(deltas, layers, case.weights, strict=True)
+        )
+        biases = tuple(
+            None if bias is None else _penalised(delta.value.sum(axis=0), case, bias, arithmetic, is_bias=True)
+            for delta, bias in zip(deltas, case.biases, strict=True)
+        )
+        return Gradients(loss.value, weights, biases, inputs.value, tuple(delta.value for delta in deltas))
+
+
+def _penalised(gradient: Array, case: Case, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool) -> Array:
+    penalty = penalty_gradient(case, parameter, arithmetic, is_bias=is_bias)
+    return gradient if penalty is None else np.asarray(gradient + penalty.value)
