@@ -347,3 +347,15 @@ def test_a_batch_has_no_readings() -> None:
     case = case_of("3-2,tanh,mse,sum,n2,f64,normal,s1")
     with pytest.raises(ValueError, match=r"the readings need one sample \(got a case of 2\): take case.sample\(n\)"):
         residuals(case, gradients_of(case))
+
+
+def test_what_has_another_shape_is_evidence_of_nothing() -> None:
+    """The comparison says so; the tests of the other quantities stay as they are."""
+    case = case_of("3-4-2,tanh,mse,none,n1,f64,normal,s7")
+    found = autograd.reference(case)
+    odd = replace(
+        found, loss=found.loss.sum(), inputs=found.inputs[:, :1], deltas=tuple(d.T for d in found.deltas or ())
+    )
+    kept = {residual.quantity for residual in residuals(case, odd)}
+    assert kept == {residual.quantity for residual in residuals(case, found)} - {"loss", "input"}
+    assert not broken(case, odd)
