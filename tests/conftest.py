@@ -9,7 +9,7 @@ torch.set_num_threads(1)
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples every time, so that what is red on a server is red at home: `tox run -e tests`.
 settings.register_profile(
-    "ci", parent=settings.get_profile("default"), max_examples=50, derandomize=True, print_blob=True
+    "ci", parent=settings.get_profile("default"), max_examples=30, derandomize=True, print_blob=True
 )
 # For a night: `tox run -e fuzz`.
 settings.register_profile("fuzz", parent=settings.get_profile("default"), max_examples=5_000, print_blob=True)

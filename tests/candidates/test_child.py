@@ -125,15 +125,15 @@ def test_child_failure_is_told(code: str, verdict: str, text: str):
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        ("", "no answer within 1 s; where it has answered, is its stdout flushed after each line?"),
-        ("print('begun', end='', flush=True)", "no answer within 1 s; the line that it began has no end: 'begun'"),
+        ("", "no answer within 2 s; where it has answered, is its stdout flushed after each line?"),
+        ("print('begun', end='', flush=True)", "no answer within 2 s; the line that it began has no end: 'begun'"),
     ],
     ids=["silent", "begun"],
 )
 def test_child_timeout_is_told(code: str, text: str):
-    """Whether it has begun to answer."""
-    child = python(f"import time\n{code}\ntime.sleep(60)")
-    assert failure(child, patience=1.0) == ("timeout", text)
+    """Whether it has begun to answer, once it was asked."""
+    child = python(f"import sys, time\nsys.stdin.readline()\n{code}\ntime.sleep(60)")
+    assert failure(child, patience=2.0) == ("timeout", text)
 
 
 def test_child_that_closes_its_stdout_and_goes_on_is_ended(monkeypatch):
