@@ -25,8 +25,8 @@ from backproof.diagnosis.hypotheses import RIGHT, Arrays, Hypothesis, arrays, sa
 
 PARTNERS: Final = 12
 """How many single faults that explain a part are combined with every other."""
-OVERLAPPING: Final = ("BP0", "loss", "BP1", "scale")
-"""Equations on the way to the output's delta, which everything else rests on."""
+OVERLAPPING: Final = ("BP0", "loss", "BP1", "scale", "penalty")
+"""Equations whose mistakes may meet in every array that they reach: in the loss, or on the way to every delta."""
 SEARCHED: Final = 80
 """How many further networks are searched for one on which two hypotheses differ."""
 RIVALS: Final = 24
