@@ -25,7 +25,7 @@ from backproof.examine import Examiner, Truth
 from backproof.outcome import Report
 from backproof.shards import Shard, rows_of
 from backproof.tally import Tally
-from backproof.verdicts import Verdict
+from backproof.verdicts import UNREMARKABLE
 
 Array = NDArray[Any]
 
@@ -94,7 +94,7 @@ def check_arrays(
     tally = Tally()
     tally.add(case.spec, checks, strict_kinks=strict_kinks)
     rows = list(rows_of(NAME, case.spec, checks))
-    differing = [row for row, check in zip(rows, checks, strict=True) if check.verdict not in _UNREMARKABLE]
+    differing = [row for row, check in zip(rows, checks, strict=True) if check.verdict not in UNREMARKABLE]
     findings = None
     if answer.failure is None:
         findings = diagnose_answer(Inquiry(given, truth=truth), case, answer)
@@ -118,9 +118,6 @@ def check_arrays(
             hints=hints,
         )
         return archive.finish(found, {"command": "check_arrays"})
-
-
-_UNREMARKABLE: Final = (Verdict.AGREE, Verdict.NOT_OFFERED)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,7 @@ from backproof.environment import environment, version
 from backproof.outcome import Report
 from backproof.shards import rows_of
 from backproof.tally import Tally
-from backproof.verdicts import Check, Verdict
-
-_LEFT_OUT: Final = (Verdict.AGREE, Verdict.NOT_OFFERED)
-"""Verdicts that are no discrepancy."""
+from backproof.verdicts import UNREMARKABLE, Check, Verdict
 
 _PACKAGES: Final = ("pytest", "hypothesis")
 """What decides, besides the packages that compute, which networks a session draws."""
@@ -74,7 +71,7 @@ def write(place: Path, noted: Iterable[Noted], *, failures: Mapping[str, str], l
         spec = NetworkSpec.parse(each.case)
         tallies.setdefault(each.candidate, Tally()).add(spec, each.checks)
         rows += rows_of(each.candidate, spec, each.checks)
-        odd = tuple(check for check in each.checks if check.verdict not in _LEFT_OUT)
+        odd = tuple(check for check in each.checks if check.verdict not in UNREMARKABLE)
         differing += rows_of(each.candidate, spec, odd)
     whole = Tally()
     for tally in tallies.values():

@@ -14,7 +14,7 @@ from backproof.cases.spec import NetworkSpec
 from backproof.certificate import Certificate
 from backproof.examine import Examiner, Truth
 from backproof.tally import Tally
-from backproof.verdicts import Check, Verdict
+from backproof.verdicts import UNREMARKABLE, Check
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,9 +26,6 @@ CASES_PER_SHARD: Final = 250
 
 REPEAT_EVERY: Final = 20
 """Every so many cases the candidate is called again, to see whether it keeps a state."""
-
-_LEFT_OUT: Final = (Verdict.AGREE, Verdict.NOT_OFFERED)
-"""Verdicts that are no discrepancy."""
 
 
 def drawn(domain: Domain, *, seed: int, cases: int) -> Iterator[NetworkSpec]:
@@ -107,8 +104,10 @@ def examine_shard(
             tally.add(spec, checks, strict_kinks=task.strict_kinks)
             if task.keep:
                 rows += rows_of(candidate.name, spec, checks)
-                if any(check.verdict not in _LEFT_OUT for check in checks):
-                    differing += rows_of(candidate.name, spec, tuple(c for c in checks if c.verdict not in _LEFT_OUT))
+                if any(check.verdict not in UNREMARKABLE for check in checks):
+                    differing += rows_of(
+                        candidate.name, spec, tuple(c for c in checks if c.verdict not in UNREMARKABLE)
+                    )
             if progress is not None:
                 progress(tally.cases, tally.wrong_cases)
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Verdict(StrEnum):
@@ -37,6 +37,10 @@ class Verdict(StrEnum):
 
 _PASSING = {Verdict(v) for v in ("agree", "kink", "reference_wrong", "undecided", "not_offered", "unsupported")}
 _COMPARED = {Verdict(v) for v in ("agree", "kink", "disagree", "reference_wrong", "non_finite")}
+
+
+UNREMARKABLE: Final = (Verdict.AGREE, Verdict.NOT_OFFERED)
+"""What is left out of the table `discrepancies`."""
 
 
 class Check(NamedTuple):
