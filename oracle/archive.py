@@ -8,9 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backproof.diagnosis.script import script
-from backproof.environment import environment
 from backproof.outcome import Report
+from backproof.publication import complete, publish
 from backproof.shards import Shard
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Archive:
             tables[name] = pa.concat_tables([schema(name).empty_table(), *parts])
         report = replace(report, tables=tables)
         if self._fresh is not None:
-            _write(self._fresh, report, command)
+            publish(self._fresh, report, command)
         return replace(report, directory=self._place)
 
 
@@ -75,26 +74,8 @@ def open_archive(place: Path | None, *, keep: bool) -> Iterator[Archive]:
         return
     from backproof.reports.files import TableWriter, report_directory
 
-    with (
-        report_directory(place) as fresh,
-        TableWriter(fresh, "checks") as checks,
-        TableWriter(fresh, "discrepancies") as discrepancies,
-    ):
-        writers = {"checks": checks, "discrepancies": discrepancies}
-        yield Archive(keep=keep, place=place, fresh=fresh, writers=writers)
-
-
-def _write(directory: Path, report: Report, command: Mapping[str, Any]) -> None:
-    from backproof.reports import files
-    from backproof.reports.summary import summary
-
-    for name in ("strata", "scaling", "equations", "accuracy"):
-        if name in report.tables:
-            files.write_table(directory, name, report.tables[name])
-    files.write_data_dictionary(directory)
-    files.write_json(directory, files.ENVIRONMENT, {**environment(), **command})
-    files.write_json(directory, "verdict.json", report.to_json())
-    if report.findings is not None and report.findings.shown is not None and report.hints == "all":
-        (directory / "smallest.py").write_text(script(report.findings.shown), encoding="utf-8")
-    text = summary(str(report), report.tables["strata"], report.tables["scaling"])
-    (directory / "summary.md").write_text(text, encoding="utf-8")
+    with report_directory(place) as fresh:
+        with TableWriter(fresh, "checks") as checks, TableWriter(fresh, "discrepancies") as discrepancies:
+            writers = {"checks": checks, "discrepancies": discrepancies}
+            yield Archive(keep=keep, place=place, fresh=fresh, writers=writers)
+        complete(fresh)
