@@ -26,6 +26,15 @@ from backproof.cases.spec import NetworkSpec, Penalty
 
 __all__ = ["DEFAULT_DOMAIN", "Choose", "Domain", "DomainError", "build_spec"]
 
+
+class Unnamed(tuple[str, ...]):
+    """Fillings that nobody has named: the usual ones. A type, so that copies and pickles of a domain tell it, too."""
+
+    __slots__ = ()
+
+
+UNNAMED: Final = Unnamed(("normal",))
+
 _ELEMENTWISE: Final = tuple(name for name, entry in ACTIVATIONS.items() if not entry.rowwise)
 _ROWWISE: Final = tuple(name for name, entry in ACTIVATIONS.items() if entry.rowwise)
 _ALL_ELEMENTWISE: Final = tuple(formula for name in _ELEMENTWISE for formula in variants(name))
@@ -83,7 +92,7 @@ class Domain:
         same_activation: bool = False,
         same_width: bool = False,
         penalties: str | Penalty = "none",
-        values: str | Iterable[str] = ("normal",),
+        values: str | Iterable[str] = UNNAMED,
         widths: Sequence[int] | None = None,
         shapes: int | None = None,
     ) -> None:
@@ -111,7 +120,9 @@ class Domain:
             same_activation=bool(same_activation),
             same_width=bool(same_width),
             penalties=read_penalties(penalties),
-            values=read_names("values", values, FILLINGS, "filling of values"),
+            values=values
+            if isinstance(values, Unnamed)
+            else read_names("values", values, FILLINGS, "filling of values"),
             widths=fixed,
             shapes=shapes,
         )
@@ -142,6 +153,11 @@ class Domain:
         Somebody's network was written for Python's floats, and is asked for float32 only where it says that it has it.
         """
         return self if self._names_dtypes else replace(self, dtypes=("float64",))
+
+    @property
+    def names_values(self) -> bool:
+        """Whether its fillings were chosen on purpose: then no other is asked for, not even for doing sums by hand."""
+        return not isinstance(self.values, Unnamed)
 
     @cached_property
     def plan(self) -> Plan:
@@ -216,9 +232,15 @@ class Domain:
         return f"Domain({', '.join(f'{name}={value!r}' for name, value in self.settings().items())})"
 
     def settings(self) -> dict[str, object]:
-        """The fields that are not at their defaults, as they may be given to Domain, in the spelling of ids."""
+        """The fields that are not at their defaults, as they may be given to Domain, in the spelling of ids.
+
+        Fillings that are named stand there even where they are the usual ones: they say that no other is wanted.
+        """
         found = [(each.name, getattr(self, each.name)) for each in fields(self) if each.init]
-        return {name: _written(value) for name, value in found if value != getattr(DEFAULT_DOMAIN, name)}
+        usual = {each.name: getattr(DEFAULT_DOMAIN, each.name) for each in fields(self) if each.init}
+        if self.names_values:
+            del usual["values"]
+        return {name: _written(value) for name, value in found if name not in usual or value != usual[name]}
 
 
 def _written(value: object) -> object:

@@ -25,8 +25,8 @@ FAMILIAR: Final = ("identity", "sigmoid", "tanh", "relu", "softmax", "mse", "hal
 
 TRIED: Final = 150
 """How many networks Hypothesis may look at for a failing one, and about as many again to shrink it."""
-BY_HAND: Final = ("integers", "decimals", "normal")
-"""Fillings from the one that is easiest to compute with; ones come last, since they hide which number is which."""
+BY_HAND: Final = ("integers", "decimals")
+"""Fillings that are easy to compute with, the easiest first; ones are not among them: they hide which is which."""
 
 
 def smallest(
@@ -86,7 +86,10 @@ def reproduces(hypothesis: Hypothesis, exhibit: Exhibit) -> bool:
 
 
 def _around(domain: Domain, spec: NetworkSpec) -> list[Domain]:
-    """Domains to shrink in: the failing kind of network only, with numbers for doing sums by hand, then with any."""
+    """Domains to shrink in: the failing kind of network only, with numbers for doing sums by hand, then with its own.
+
+    Fillings that the domain names are a limit like any other: then sums by hand are done with these.
+    """
     low = domain.width[0]
     kind: dict[str, Any] = {
         "activations": tuple(dict.fromkeys(spec.activations[:-1])) or domain.activations,
@@ -100,7 +103,8 @@ def _around(domain: Domain, spec: NetworkSpec) -> list[Domain]:
         kind["width"] = (low, max(low, min(domain.width[1], max(spec.widths), 5)))
         kind["depth"] = (domain.depth[0], max(domain.depth[0], min(domain.depth[1], spec.depth)))
     found = []
-    for values in dict.fromkeys(((*BY_HAND[:1],), BY_HAND[:2], (spec.values,))):
+    by_hand = tuple(name for name in BY_HAND if not domain.names_values or name in domain.values)
+    for values in filter(None, dict.fromkeys((by_hand[:1], by_hand, (spec.values,)))):
         try:
             found.append(replace(domain, **kind, values=values))
         except DomainError:

@@ -53,6 +53,16 @@ def test_domain_repr_is_how_to_write_it(domain):
     assert hash(replace(domain)) == hash(domain)
 
 
+def test_domain_remembers_whether_its_fillings_were_named():
+    """Copies, narrower ones, pickles and the repr of it do, too; it makes no difference to what is drawn."""
+    for domain, names in ((Domain(), False), (Domain(values="normal"), True), (Domain(values="tiny"), True)):
+        again = pickle.loads(pickle.dumps(replace(domain, depth=2)))  # noqa: S301  # our own bytes
+        assert (domain.names_values, again.names_values, again.declared().names_values) == (names,) * 3
+        assert eval(repr(domain), {"Domain": Domain}).names_values == names  # noqa: S307  # the text is our own repr
+    assert Domain(values="normal") == Domain()
+    assert not replace(Domain(values="tiny"), values=Domain().values).names_values
+
+
 def test_domain_repr_is_short():
     """Only what differs from the defaults, in the spelling of ids."""
     assert repr(Domain()) == "Domain()"

@@ -65,6 +65,30 @@ def test_smallest_network_is_of_the_failing_kind_and_in_the_domain(handwritten):
     assert [formula.name for formula in spec.activations] == ["tanh", "sigmoid"]
 
 
+@pytest.mark.parametrize(
+    ("named", "failing", "shown"),
+    [
+        (("saturated",), "saturated", "saturated"),
+        (("normal", "decimals"), "normal", "decimals"),
+        (("integers", "tiny"), "tiny", "integers"),
+        ("normal", "normal", "normal"),
+    ],
+    ids=str,
+)
+def test_fillings_that_a_domain_names_are_kept_to(handwritten, named, failing, shown):
+    """Sums by hand are done with one of these, the easiest; above, with small integers where none is named."""
+
+    class Negated(Backprop):
+        def bias_gradient(self, delta, layer):
+            return -super().bias_gradient(delta, layer)
+
+    candidate = handwritten(Negated, Domain(dtypes="float64", values=named))
+    found = smallest(Inquiry(candidate), replace(FAILING, values=failing), of("bias_negated"))
+    assert found.case.spec.values == shown
+    assert found.wrong
+    assert candidate.beyond == []
+
+
 def test_fixed_network_is_its_own_smallest(handwritten):
     """Widths that are fixed stay; only the batch and the numbers can become simpler."""
     domain = Domain(widths=(3, 4, 2), batch_size=(2, 6), dtypes="float64", losses="half_squared_error")
