@@ -91,6 +91,19 @@ def _sparse_masses(words: Words) -> Integers:
     return masses
 
 
+def _mostly_labels(words: Words) -> Floats:
+    """0 or 1 exactly, three times out of four."""
+    units = _uniform(words)
+    return np.where(_three_quarters(words), np.round(units), units)
+
+
+def _mostly_one_hot(words: Words) -> Integers:
+    """Three rows of four are zero, and so become one-hot."""
+    masses: Integers = (words[0] >> _MASS_SHIFT).astype(np.int64)
+    masses[_three_quarters(words[1, :, 0])] = 0
+    return masses
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scales:
     """Exponents of two: of weights, biases, data (x, and y where it is real); samples differ by up to 2^rows."""
@@ -157,7 +170,13 @@ FILLINGS: Final[Mapping[str, Filling]] = {
     ),
     "normal": _NORMAL,
     # Rows of 1 to 2^12 times the normal size, and weights of four times: the sigmoids of some samples saturate.
-    "saturated": Filling(numbers=bell, scales=_both(weight=2, bias=1, rows=12)),
+    # Most targets are labels: a term of theirs that is not there must not be computed where the output is 0 or 1.
+    "saturated": Filling(
+        numbers=bell,
+        units=_mostly_labels,
+        masses=_mostly_one_hot,
+        scales=_both(weight=2, bias=1, rows=12),
+    ),
     # Products of six layers' weights and of two data still stay above the smallest normal number, 2^-126 or 2^-1022.
     "tiny": Filling(
         numbers=bell,

@@ -13,6 +13,7 @@ from backproof.truth.loss_terms import (
     one_hot,
     over_samples,
     positive_or_zero,
+    ratio,
     xlogy,
 )
 from backproof.truth.rowwise_bounds import log_probabilities, probabilities
@@ -23,34 +24,42 @@ LOGISTIC_CURVATURE = 0.0963
 
 
 def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = -(y log p + (1-y) log(1-p)), g = (p - y) / (p (1-p)), at p = a.
+    """C = -(y log p + (1-y) log(1-p)), g = (1-y) / (1-p) - y / p, at p = a.
 
     e_g = e [y / ((p - f e) p) + (1-y) / ((1-p - f e)(1-p))] + 4u [y / (p - f e) + (1-y) / (1-p - f e)],  infinite where
-    p - f e or 1 - p - f e is not positive: the quotient is then unbounded, and inf, NaN and PyTorch's clamp are all
-    within rounding. A logarithm may err by 4u of itself, an exponential by 5u: see `allowances.py`.
+    a denominator that counts is not positive: the quotient is then unbounded, and inf and PyTorch's clamp are both
+    within rounding. A term whose y or 1-y is exactly 0 is not there, whatever its logarithm. Forms that write
+    (p - y) / (p (1-p)), with any stand-in for a divisor that may be 0, keep the sign and only lose size: where the term
+    that is not there has a divisor within rounding of 0, they lie between 0 and g, so that e_g grows by |g|.
+    A logarithm may err by 4u of itself, an exponential by 5u: see `allowances.py`.
     """
     u, e, p = arithmetic.unit, a.error, a.value
     low, high = positive_or_zero(p - SEARCH * e), positive_or_zero(1.0 - p - SEARCH * e)
-    blind = (low == 0.0) | (high == 0.0)
-    g = (p - y) / (p * (1.0 - p))
-    rounding = 4.0 * u * (y / low + (1.0 - y) / high)
-    slope_error = y * e / (low * p) + (1.0 - y) * e / (high * (1.0 - p)) + rounding
+    hit, missed = ratio(y, low), ratio(1.0 - y, high)
+    g = ratio(1.0 - y, 1.0 - p) - ratio(y, p)
+    slope_error = ratio(y * e, low * p) + ratio((1.0 - y) * e, high * (1.0 - p)) + 4.0 * u * (hit + missed)
+    lost = ((low == 0.0) & (y == 0.0)) | ((high == 0.0) & (y == 1.0))
+    slope_error += np.where(lost, hit + missed, 0.0)
     value = -(xlogy(y, p) + xlogy(1.0 - y, 1.0 - p))
-    value_error = y * e / low + (1.0 - y) * e / high + u * (7.0 * np.abs(value) + 2.0)
+    value_error = hit * e + missed * e + u * (7.0 * np.abs(value) + 2.0)
+    blind = ((low == 0.0) & (y > 0.0)) | ((high == 0.0) & (y < 1.0))
     return Rounded(value, np.where(blind, np.inf, value_error)), Rounded(g, np.where(blind, np.inf, slope_error))
 
 
 def categorical_cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = -sum_o y log p per sample, g = -y / p at p = a.
 
-    e_g = y e / ((p - f e) p) + 2u y / (p - f e),  infinite where p - f e <= 0.
+    e_g = y e / ((p - f e) p) + 2u y / (p - f e),  infinite where p - f e <= 0, but 0 where y is exactly 0: that class
+    has no term.
     """
     u, e, p = arithmetic.unit, a.error, a.value
     low = positive_or_zero(p - SEARCH * e)
-    blind, size = low == 0.0, np.abs(y)
-    entries = Rounded(-xlogy(y, p), np.where(blind, np.inf, size * e / low + 3.0 * u * np.abs(xlogy(y, p))))
-    slope_error = np.where(blind, np.inf, size * e / (low * p) + 2.0 * u * size / low)
-    return over_samples(entries, arithmetic), Rounded(-y / p, slope_error)
+    blind, size = (low == 0.0) & (y != 0.0), np.abs(y)
+    logarithms = xlogy(y, p)
+    value_error = ratio(size * e, low) + 3.0 * u * np.abs(logarithms)
+    slope_error = ratio(size * e, low * p) + 2.0 * u * ratio(size, low)
+    entries = Rounded(-logarithms, np.where(blind, np.inf, value_error))
+    return over_samples(entries, arithmetic), Rounded(-ratio(y, p), np.where(blind, np.inf, slope_error))
 
 
 def nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:

@@ -80,3 +80,9 @@ def xlogy(x: Array, y: Array) -> Array:
     """x log y, 0 where x is 0."""
     result: Array = np.where(x == 0.0, 0.0, x * np.log(np.where(x == 0.0, 1.0, y)))
     return result
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """x / y, 0 where x is 0: a term that is not there."""
+    result: Array = np.where(x == 0.0, 0.0, x / np.where(x == 0.0, 1.0, y))
+    return result

@@ -104,6 +104,32 @@ def test_categorical_cross_entropy_says_nothing_where_p_may_be_zero(p: float, er
     assert np.isinf(losses.error.item()) == blind
 
 
+@pytest.mark.parametrize(("p", "y", "value", "slope"), [(0.0, 0.0, 0.0, 1.0), (1.0, 1.0, 0.0, -1.0)])
+def test_bce_has_no_term_for_the_class_that_is_not_there(p: float, y: float, value: float, slope: float) -> None:
+    """0 log 0 is no term: the loss is known where the output has reached its label, and so is the slope's range."""
+    losses, gradient = bounded("bce", [[p]], [[1e-16]], [[y]])
+    assert losses.value.item() == value
+    assert losses.error.item() < np.finfo(np.float64).eps * 4
+    assert gradient.value.item() == slope
+    assert 1.0 <= gradient.error.item() < 2.0, "PyTorch's stand-in for p (1 - p) makes the slope 0"
+
+
+def test_bce_of_the_other_label_stays_unknown() -> None:
+    """An output that has reached the wrong label: the term that counts is a logarithm of 0."""
+    for p, y in ((0.0, 1.0), (1.0, 0.0)):
+        losses, gradient = bounded("bce", [[p]], [[0.0]], [[y]])
+        assert np.isinf(losses.error.item())
+        assert np.isinf(gradient.error.item())
+
+
+def test_categorical_cross_entropy_has_no_term_for_a_class_that_cannot_occur() -> None:
+    """Its probability may have underflowed: y log p and y / p are 0 with y, not NaN."""
+    losses, gradient = bounded("categorical_cross_entropy", [[1.0, 0.0]], [[1e-16, 1e-300]], [[1.0, 0.0]])
+    assert np.isfinite(losses.error.item())
+    assert gradient.value.tolist() == [[-1.0, 0.0]]
+    assert gradient.error[0, 1] == 0.0
+
+
 @pytest.mark.parametrize(("a", "blind"), [(math.log(3e38), False), (89.0, True)])
 def test_poisson_nll_says_nothing_where_the_rate_overflows(a: float, blind: bool) -> None:
     """exp(89) is beyond float32's largest number."""
