@@ -49,7 +49,7 @@ def test_planted_fault_is_found_and_rightly_named(name):
 
 @pytest.mark.parametrize("name", ["loss_log_of_zero", "loss_gradient_zero_over_zero"])
 def test_faults_of_a_saturated_output_are_found_where_its_label_says_so(name):
-    """0 log 0 and 0/0 where the output has reached its label; at the wrong label no program on probabilities is right."""
+    """0 log 0, 0/0 where an output has reached its label; at the wrong label no program on probabilities is right."""
     trial = alone(BY_NAME[name])
     assert trial.missed == 0
     assert trial.found > 0
