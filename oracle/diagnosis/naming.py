@@ -25,6 +25,8 @@ from backproof.diagnosis.hypotheses import RIGHT, Arrays, Hypothesis, arrays, sa
 
 PARTNERS: Final = 12
 """How many single faults that explain a part are combined with every other."""
+WITNESSES: Final = 4
+"""On how many exhibits it is counted how much a single fault explains: on one of them, a zero may have many reasons."""
 OVERLAPPING: Final = ("BP0", "loss", "BP1", "scale", "penalty")
 """Equations whose mistakes may meet in every array that they reach: in the loss, or on the way to every delta."""
 SEARCHED: Final = 80
@@ -145,7 +147,7 @@ def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothes
     """
     lead = wrong[0]
     seen = [each for hypothesis in alone if (each := lead.seen(hypothesis)) is not None]
-    parts = sorted((each for each in seen if each.explained), key=lambda each: -each.explained)[:PARTNERS]
+    parts = _most_telling([each for each in seen if each.explained], wrong)[:PARTNERS]
     everywhere = [each for each in seen if each.hypothesis.plants[0].position == "all"]
     limited = [each for each in seen if each.hypothesis.plants[0].position != "all"]
     chain = [each for each in everywhere if each.hypothesis.plants[0].fault.equation in OVERLAPPING]
@@ -154,6 +156,17 @@ def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothes
         if fitting:
             return fitting
     return _fitting(_joined(parts, everywhere, None), wrong)
+
+
+def _most_telling(parts: Sequence[_Seen], wrong: Sequence[_Read]) -> list[_Seen]:
+    """Single faults by how many arrays they explain on the first few exhibits, those that explain most in front."""
+    further = wrong[1:WITNESSES]
+
+    def explained(part: _Seen) -> int:
+        others = (read.seen(part.hypothesis) for read in further)
+        return part.explained + sum(other.explained for other in others if other is not None)
+
+    return sorted(parts, key=explained, reverse=True)
 
 
 def _joined(parts: Sequence[_Seen], others: Sequence[_Seen], off: set[tuple[str, int]] | None) -> Iterator[Hypothesis]:

@@ -9,6 +9,7 @@ from backproof.cases.domain import Domain
 from backproof.diagnosis.confusion import (
     MET,
     Trial,
+    _trial,
     alone,
     by_equation,
     confusion,
@@ -63,6 +64,21 @@ def test_pairs_of_faults_are_found_and_both_named():
     assert {trial.result for trial in trials} <= {"rightly", "among equals", "equivalent"}
     assert all(len(trial.faults) == len(set(trial.equation.split("+"))) == 2 for trial in trials)
     assert by_equation(trials) == {"pairs": trials}
+
+
+def test_both_faults_are_named_where_a_zero_has_many_reasons_on_the_first_network():
+    """Behind a flat output every delta is zero anyway, by many faults alike; the next networks tell them apart."""
+    domain = Domain(
+        widths=(3, 2, 1, 2),
+        batch_size=5,
+        activations="mish",
+        losses="linear",
+        reductions="sum",
+        output_activations=("softmin", "tanh"),
+        dtypes="float64",
+    )
+    both = Hypothesis((Plant(BY_NAME["bias_row"]), Plant(BY_NAME["hidden_delta_zero"])))
+    assert _trial(both, domain, 1).result == "rightly"
 
 
 def test_fault_that_changes_nothing_is_recognised_as_equivalent():
