@@ -234,7 +234,8 @@ def _certified(report: Report) -> Iterator[_Labelled]:
         slack = row.median_bound_over_error
         loose = "" if slack is None else f"; the bound is {slack:.3g} times it"
         beyond = (f"; {_many(row.exceeded, 'time')} beyond the bound", "red") if row.exceeded else ""
-        yield _line("Certified", f"{_SINGULAR[row.quantity]}, {row.dtype}: {errors}{loose}", beyond)
+        followed = f"; {_many(row.listed, 'time')} beyond it as PyTorch is, in a listed way" if row.listed else ""
+        yield _line("Certified", f"{_SINGULAR[row.quantity]}, {row.dtype}: {errors}{loose}", followed, beyond)
 
 
 def _coverage(report: Report) -> str:

@@ -112,6 +112,7 @@ ACCURACY: Final = (
         "whole",
         "quantities with an error beyond the bound for textbook forms: a wrong candidate, or a wrong bound",
     ),
+    Column("listed", "whole", "the same where PyTorch leaves its own forward pass in a listed way, and is followed"),
     Column("worst_ulps", "number", "largest true error, in units in the last place of the quantity's largest entry"),
     Column("median_ulps", "number", "median over quantities of their largest true error, in the same units"),
     Column(

@@ -60,6 +60,16 @@ def test_an_error_beyond_the_bound_is_counted():
         assert sum(row.exceeded for row in rows.values()) == 1
 
 
+def test_an_error_that_pytorch_shares_in_a_listed_way_is_counted_apart():
+    """hardsigmoid's slope in float64 is float32(1/6): beyond the bound, and no news."""
+    case = case_of("3-4-2,hardsigmoid,linear,sum,n5,f64,normal,s7")
+    (torch,) = load("torch")
+    rows = measured(case, torch.answer(case))
+    assert sum(row.exceeded for row in rows.values()) == 0
+    assert rows["weight"].listed == 2
+    assert all(row.listed == row.exceeded == 0 for row in measured(case, SCRATCH.answer(case)).values())
+
+
 def test_what_is_not_offered_or_has_another_shape_is_not_measured():
     """There is nothing to measure."""
     case = case_of("3-4-2,tanh,mse,sum,n5,f64,normal,s7")
