@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from backproof.candidates.layout import Layout
 
-Kind = Literal["function", "class", "step", "exec"]
+Kind = Literal["function", "class", "step", "exec", "exec_step"]
 
 KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -16,24 +16,33 @@ KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
         "class": "such a function around a class of yours",
         "step": "one training step: gradients are read off the change of the parameters",
         "exec": "a program of its own, in Python as an example for any language",
+        "exec_step": "such a program that takes a training step",
     }
 )
 
 
-def adapter(kind: Kind, layout: Layout, *, path: str) -> str:
-    """The text of the adapter; `path` is where it will stand, for the command in its first lines."""
-    wanted = _EXEC if kind == "exec" else _PYTHON
+def adapter(kind: Kind, layout: Layout, *, address: str) -> str:
+    """The text of the adapter; address: its CANDIDATE text, quoted for a shell, for the command in its first lines."""
+    wanted = _EXEC if is_program(kind) else _PYTHON
     settings = layout.written()
-    body = _BODIES[kind].format(arrays=_arrays(layout), sizes=_sizes(layout))
+    built_in = '"learning_rate": 0.1' if is_program(kind) else "learning_rate=0.1"
+    body = _BODIES[kind].format(arrays=_arrays(layout), sizes=_sizes(layout), built_in=built_in)
     return wanted.format(
-        path=path,
+        address=address,
         domain=_domain(layout),
         settings=f"\n    {settings}," if settings else "",
         kind='\n    kind="step",' if kind == "step" else "",
         domain_json=_DOMAIN_JSON[_targets(layout)],
-        settings_json="".join(f', "{name}": "{word}"' for name, word in _words(layout)),
+        settings_json="".join(f',\n    "{name}": "{word}"' for name, word in _words(layout)),
+        kind_json=',\n    "kind": "step"' if kind == "exec_step" else "",
         body=body,
+        answer=_ANSWERS.get(kind, ""),
     )
+
+
+def is_program(kind: Kind) -> bool:
+    """Whether it is run as a program, and not imported."""
+    return kind.startswith("exec")
 
 
 def _words(layout: Layout) -> list[tuple[str, str]]:
@@ -104,7 +113,7 @@ def _sizes(layout: Layout) -> str:
 
 _PYTHON: Final = '''"""Between Backproof and your network: fill in the function below, then run
 
-    backproof check {path}
+    backproof check {address}
 """
 
 import numpy as np
@@ -138,14 +147,14 @@ _CLASS: Final = """def loss_and_gradients(network, x, y):
 _STEP: Final = """def step(network, x, y, learning_rate):
 {arrays}    # Take one step, W - learning_rate * dC/dW, on the whole batch. Either change network.weights and
     # network.biases themselves and return nothing, or return the new ones, weights and biases. Does your code have its
-    # learning rate built in, say 0.1? Then write learning_rate=0.1 beside kind="step" above.
+    # learning rate built in, say 0.1? Then write {built_in} beside the kind above.
     raise NotImplementedError("step along the gradient")
 """
 
 _EXEC: Final = '''#!/usr/bin/env python3
 """A program that Backproof asks: JSON, one object a line, from stdin to stdout. Any language will do; this is Python.
 
-    backproof check exec:./{path}
+    backproof check {address}
 
 Each request holds one network and one batch; the answer is its loss and its gradients. Write to stderr whatever you
 like, and to stdout nothing else.
@@ -159,7 +168,7 @@ import numpy as np
 
 # The first request is {{"describe": 1}}: what the program can do, and how it keeps its arrays. Nothing else is asked.
 DESCRIPTION = {{
-    "domain": {domain_json}{settings_json}
+    "domain": {domain_json}{settings_json}{kind_json}
 }}
 
 
@@ -171,11 +180,8 @@ def answer(request):
     network = SimpleNamespace(**request)
     network.weights = [np.array(w) for w in request["weights"]]
     network.biases = [None if b is None else np.array(b) for b in request["biases"]]
-    loss, weights, biases = loss_and_gradients(network, np.array(request["x"]), np.array(request["y"]))
-    return {{
-        "id": request["id"],
-        "loss": float(loss),
-        "weights": [w.tolist() for w in weights],
+    x, y = np.array(request["x"]), np.array(request["y"])
+{answer}        "weights": [w.tolist() for w in weights],
         "biases": [None if b is None else b.tolist() for b in biases],
     }}
 
@@ -184,6 +190,24 @@ for line in sys.stdin:
     print(json.dumps(answer(json.loads(line))), flush=True)
 '''
 
+_ANSWERS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        "exec": """\
+    loss, weights, biases = loss_and_gradients(network, x, y)
+    return {
+        "id": request["id"],
+        "loss": float(loss),
+""",
+        "exec_step": """\
+    stepped = step(network, x, y, request["learning_rate"])
+    weights, biases = (network.weights, network.biases) if stepped is None else stepped
+    return {
+        "id": request["id"],
+""",
+    }
+)
+"""How a program makes its answer."""
+
 _BODIES: Final[Mapping[Kind, str]] = MappingProxyType(
-    {"function": _FUNCTION, "class": _CLASS, "step": _STEP, "exec": _FUNCTION}
+    {"function": _FUNCTION, "class": _CLASS, "step": _STEP, "exec": _FUNCTION, "exec_step": _STEP}
 )

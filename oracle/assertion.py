@@ -15,7 +15,7 @@ from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import card
 from backproof.diagnosis.diagnosis import diagnose
-from backproof.diagnosis.evidence import Exhibit
+from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.examine import ReferenceMissingError, examine, told
 from backproof.verdicts import Check, Verdict
 from backproof.witnesses import WITNESSES
@@ -58,7 +58,8 @@ class GradientError(AssertionError):
         if NetworkSpec.parse(self.case.spec.id) == self.case.spec and self.candidate.domain.contains(self.case.spec):
             findings = diagnose(self.candidate, [self.case.spec], shrink=False)
             # What is shown is the case at hand: Hypothesis has shrunk it.
-            findings = replace(findings, shown=Exhibit(self.case, Answer(), self.checks))
+            rate = Inquiry(self.candidate).learning_rate(self.case.spec.dtype)
+            findings = replace(findings, shown=Exhibit(self.case, Answer(learning_rate=rate), self.checks))
             for label, what in card.lines(findings, candidate=address(self.candidate)):
                 lines.append(f"  {label:<{card.LABEL_WIDTH}}{what}".rstrip())
         return "\n".join(lines)

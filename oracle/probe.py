@@ -25,6 +25,7 @@ from backproof.cases.case import Case, build_case
 from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, accepts, target_kind
 from backproof.cases.domain import DEFAULT_DOMAIN
 from backproof.cases.gradients import Array, Gradients
+from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec
 from backproof.comparison import given_for
 from backproof.examine import Truth, ask, reference_of
@@ -66,10 +67,13 @@ class FirstContactError(CandidateError):
 def first_contact(candidate: Candidate, *, truth: Truth = "torch") -> None:
     """Nothing, for a candidate that declares a Domain or follows the network; else FirstContactError, with the line.
 
-    A candidate that works in no layout is let through: then the run says with which error.
+    A training step must follow the learning rate too, or declare its own. A candidate that works in no layout is let
+    through: then the run says with which error.
     """
     if not isinstance(candidate, FunctionCandidate):
         return
+    if candidate.kind == "step":
+        _refuse_built_in_rate(candidate, truth)
     if candidate.declaration is not None and getattr(candidate, "says_domain", True):
         return  # a program may state its layout and no domain
     found = Probe(candidate, reference_of(truth)).contact()
@@ -79,14 +83,52 @@ def first_contact(candidate: Candidate, *, truth: Truth = "torch") -> None:
         raise FirstContactError(told(candidate.name, found, program=isinstance(candidate, ProcessCandidate)))
 
 
+def _refuse_built_in_rate(candidate: FunctionCandidate, truth: Truth) -> None:
+    """FirstContactError for a step that goes equally far whatever the learning rate, and declares none of its own."""
+    declaration = candidate.declaration
+    if declaration is None or declaration.learning_rate is not None:
+        return
+    case = build_case(next(iterate_specs(declaration.domain, seed=0, shard=0)))
+    short, long = (
+        ask(replace(candidate, declaration=replace(declaration, learning_rate=rate)), case) for rate in (1.0, 2.0)
+    )
+    candidate.patience.answered()
+    # (W - W') / 2 is half of W - W' to the last bit.
+    steps = [(one, other) for (_, one), (_, other) in zip(_steps(short), _steps(long), strict=False)]
+    if not any(one.any() for one, _ in steps) or not all(np.array_equal(one, 2.0 * other) for one, other in steps):
+        return
+    gradients = dict(_steps(Answer.of(reference_of(truth)(case))))
+    name, largest = max(_steps(short), key=lambda each: float(np.abs(gradients[each[0]]).max(initial=0.0)))
+    at = int(np.abs(gradients[name]).argmax())
+    rate = float(largest.flat[at]) / float(gradients[name].flat[at])
+    seems = f"{rate:.6g}" if 0.0 < rate < np.inf else "0.1"
+    if seems == "1":
+        return  # more likely forgotten than built in: the diagnosis has a name for that
+    say = f'"learning_rate":{seems}' if isinstance(candidate, ProcessCandidate) else f"learning_rate={seems}"
+    raise FirstContactError(
+        f"{candidate.name} takes the same step whatever learning_rate it is called with, and nothing was checked. If "
+        f'its code has one built in, it says so beside the kind "step", for instance {say}; else it should use the one '
+        "that it is called with."
+    )
+
+
+def _steps(answer: Answer) -> list[tuple[str, Array]]:
+    return [(name, array) for name, array in answer.arrays() if name.startswith(("weights", "biases"))]
+
+
 class Probe:
     """The questions to one candidate."""
 
     def __init__(self, candidate: FunctionCandidate, reference: Reference) -> None:
         self.candidate, self.reference = candidate, reference
-        self.usual = Layout() if candidate.declaration is None else candidate.declaration.layout
+        self.declared = candidate.declaration or Declaration(domain=DEFAULT_DOMAIN, layout=Layout())
         self.spent = 0.0
         self.known: dict[NetworkSpec, tuple[Gradients, Gradients]] = {}
+
+    @property
+    def usual(self) -> Layout:
+        """The layout that it would be asked in."""
+        return self.declared.layout
 
     def contact(self) -> Contact | None:
         """What is to be said of it; None where it cannot be told, or there is nothing to tell."""
@@ -123,7 +165,8 @@ class Probe:
         if self.spent > PATIENCE:
             raise _TooSlowError
         start = time.monotonic()
-        answer = ask(replace(self.candidate, declaration=Declaration(domain=DEFAULT_DOMAIN, layout=layout)), case)
+        asked = replace(self.declared, domain=DEFAULT_DOMAIN, layout=layout)
+        answer = ask(replace(self.candidate, declaration=asked), case)
         self.spent += time.monotonic() - start
         return answer
 
@@ -132,7 +175,7 @@ class Probe:
         flipped = -case.x
         if not _differ(self._asked(layout, case), self._asked(layout, replace(case, x=flipped))):
             return None
-        found = Contact(layout, self.usual, complaint)
+        found = Contact(replace(self.declared, layout=layout), self.usual, complaint)
         for name, variants in _variants(case).items():
             answers = [self._asked(layout, variant) for variant in variants]
             if variants and not any(_differ(self._asked(layout, case), answer) for answer in answers):
@@ -180,9 +223,12 @@ class Probe:
 
     def _agreement(self, case: Case, answer: Answer) -> tuple[bool, bool]:
         """Whether the gradients of an answer are within every form's bound, and the loss, if there is one."""
-        if case.spec not in self.known:
-            self.known[case.spec] = self.reference(case), Bounds(case).limit("kink")
-        reference, limits = self.known[case.spec]
+        if answer.read_off is not None:
+            reference, limits = self.reference(case), Bounds(case, answer.read_off).limit("kink")
+        else:
+            if case.spec not in self.known:
+                self.known[case.spec] = self.reference(case), Bounds(case).limit("kink")
+            reference, limits = self.known[case.spec]
         apart: set[str] = set()
         for (quantity, layer, wanted), (_, _, limit) in zip(reference.quantities(), limits.quantities(), strict=True):
             given = given_for(answer, quantity, layer)

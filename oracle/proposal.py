@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from backproof.candidates.callables import common_ground
-from backproof.candidates.layout import Layout
+from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.protocol import DESCRIBE, described
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula
 from backproof.cases.domain import Domain
@@ -24,19 +24,24 @@ class Convention:
 
 @dataclass
 class Contact:
-    """What was learnt of a candidate, in a layout that works; usual: the one in which it would be asked.
+    """What was learnt of a candidate, declared in a layout that works; usual: the one in which it would be asked.
 
     complaint: what goes wrong there. ignored: the fields of the network without effect; matched: what fits them;
     loss_fits: whether the loss does, too. limits: fields of Domain that hold it to the shapes that it works for.
     """
 
-    layout: Layout
+    declared: Declaration
     usual: Layout
     complaint: str
     ignored: list[str] = field(default_factory=list)
     matched: Convention | None = None
     loss_fits: bool = True
     limits: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that works."""
+        return self.declared.layout
 
     @property
     def silent(self) -> bool:
@@ -83,14 +88,12 @@ def told(name: str, found: Contact, *, program: bool = False) -> str:
             wish = f"let it answer {DESCRIBE.decode()} with what it is meant to compute, like this"
         return (
             f"{text} Its gradients fit no usual activation, loss and reduction, so {wish}:\n\n"
-            f"{_lines(_EXAMPLE, found.layout, program=program)}"
+            f"{_lines(_EXAMPLE, found, program=program)}"
         )
     if found.ignored and not found.loss_fits:
         text += " Its gradients are those of the line below, but its loss is another one: the check will say so."
     wish = f"let it answer {DESCRIBE.decode()} with" if program else "put above it"
-    return (
-        f"{text} If this is what it is meant to be, {wish}:\n\n{_lines(proposed(found), found.layout, program=program)}"
-    )
+    return f"{text} If this is what it is meant to be, {wish}:\n\n{_lines(proposed(found), found, program=program)}"
 
 
 _FIELDS: Final = {
@@ -102,9 +105,9 @@ _FIELDS: Final = {
 _EXAMPLE: Final = Domain(activations="sigmoid", losses="half_squared_error", reductions="sum")
 
 
-def _lines(domain: Domain, layout: Layout, *, program: bool) -> str:
+def _lines(domain: Domain, found: Contact, *, program: bool) -> str:
     if program:
-        return f"    {described(domain, layout)}\n"
-    settings = layout.written()
+        return f"    {described(replace(found.declared, domain=domain))}\n"
+    settings = found.layout.written()
     line = f"@candidate({domain!r}{f', {settings}' if settings else ''})"
     return f"    from backproof import Domain, candidate\n\n    {line}\n"

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from backproof import check
-from backproof.adapter import KINDS, adapter
+from backproof.adapter import KINDS, adapter, is_program
 from backproof.candidates import load
 from backproof.candidates.layout import WORDS, Layout
 
@@ -15,7 +15,7 @@ LAYOUTS = [
 ]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "exec"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not is_program(kind)])
 @pytest.mark.parametrize(
     "layout",
     [
@@ -30,7 +30,7 @@ LAYOUTS = [
 def test_an_adapter_declares_the_layout_that_was_asked_for(tmp_path, kind: str, layout: Layout):
     """As it stands it can be loaded, and is an error: a template that nobody filled in never passes."""
     path = tmp_path / "my_net.py"
-    path.write_text(adapter(kind, layout, path="my_net.py"))
+    path.write_text(adapter(kind, layout, address="my_net.py"))
     (found,) = load(str(path))
     assert found.declaration.layout == layout
     assert found.kind == ("step" if kind == "step" else "gradients")
@@ -85,7 +85,7 @@ def filled(text: str, body: str) -> str:
 def test_an_adapter_agrees_once_it_is_filled_in(tmp_path, layout: Layout):
     """In every layout, one edit is enough."""
     path = tmp_path / "my_net.py"
-    path.write_text(filled(adapter("function", layout, path="my_net.py"), network(layout)))
+    path.write_text(filled(adapter("function", layout, address="my_net.py"), network(layout)))
     report = check(load(str(path))[0], cases=4, diagnosis=False)
     assert report.verdict == "agrees"
     assert report.tally.verdicts["agree"] == report.tally.compared
@@ -124,7 +124,7 @@ def loss_and_gradients_of(network, x, y):
 def test_a_step_and_a_class_agree_too(tmp_path, kind: str, front: str):
     """The network of the README around which they are written."""
     path = tmp_path / "my_net.py"
-    path.write_text(filled(adapter(kind, Layout(), path="my_net.py"), front + network(Layout())))
+    path.write_text(filled(adapter(kind, Layout(), address="my_net.py"), front + network(Layout())))
     report = check(load(str(path))[0], cases=10, diagnosis=False)
     assert report.verdict == "agrees"
     assert report.tally.verdicts["agree"] == report.tally.compared > 10
@@ -134,14 +134,25 @@ def test_a_step_and_a_class_agree_too(tmp_path, kind: str, front: str):
 def test_a_program_agrees_too(tmp_path, layout: Layout):
     """It describes itself, and answers until its input ends."""
     path = tmp_path / "my_net"
-    path.write_text(filled(adapter("exec", layout, path="my_net"), network(layout)))
+    path.write_text(filled(adapter("exec", layout, address="exec:./my_net"), network(layout)))
     path.chmod(0o755)
     report = check(f"exec:{path}", cases=5, diagnosis=False)
     assert report.verdict == "agrees"
     assert report.domain.losses[0].name == "half_squared_error"
 
 
+@pytest.mark.parametrize("front", [STEP, STEP.replace("\n\n\n", "\n    return network.weights, network.biases\n\n\n")])
+def test_a_program_may_take_steps(tmp_path, front: str):
+    """On what it was sent, or returned; as it is written it is an error, and filled in it agrees."""
+    path = tmp_path / "my_net"
+    text = adapter("exec_step", Layout(weights="in_out"), address="exec:./my_net")
+    path.write_text(filled(text, front + network(Layout(weights="in_out"))))
+    path.chmod(0o755)
+    report = check(f"exec:{path}", cases=5, diagnosis=False)
+    assert (report.verdict, report.tally.verdicts["agree"]) == ("agrees", report.tally.compared)
+
+
 def test_a_program_may_have_other_targets():
     """The domain that it describes is the one that such targets need."""
-    assert '"output_width": 1}, "targets": "vector"' in adapter("exec", Layout(targets="vector"), path="p")
-    assert '"losses": "cross_entropy=index"' in adapter("exec", Layout(targets="index"), path="p")
+    assert '"output_width": 1},\n    "targets": "vector"\n}' in adapter("exec", Layout(targets="vector"), address="p")
+    assert '"losses": "cross_entropy=index"' in adapter("exec", Layout(targets="index"), address="p")

@@ -36,6 +36,55 @@ def plain(network, x, y):
     return np.sum((a[-1] - y) ** 2) / 2, dw, db
 
 
+STEPS = Domain(activations="sigmoid", losses="half_squared_error", reductions="sum", biases="always")
+
+
+@candidate(STEPS, kind="step")
+def step_with_a_rate(network, x, y, learning_rate):
+    """The step of `plain`, at a learning rate that it has built in, and one that it does not say."""
+    _, dw, db = plain(network, x, y)
+    for own, slopes in ((network.weights, dw), (network.biases, db)):
+        for parameter, slope in zip(own, slopes, strict=True):
+            np.subtract(parameter, 0.3 * slope, out=parameter)
+
+
+@candidate(STEPS, kind="step")
+def step_without_a_rate(network, x, y, learning_rate):
+    """A step that forgets it."""
+    _, dw, db = plain(network, x, y)
+    moved = (zip(network.weights, dw, strict=True), zip(network.biases, db, strict=True))
+    return tuple([parameter - slope for parameter, slope in pairs] for pairs in moved)
+
+
+@candidate(STEPS, kind="step")
+def no_step(network, x, y, learning_rate):
+    """Nothing moves."""
+
+
+@candidate(STEPS, kind="step", learning_rate=0.3)
+def step_that_says_its_rate(network, x, y, learning_rate):
+    """As the first, and it says so."""
+    step_with_a_rate(network, x, y, learning_rate)
+
+
+def test_a_step_with_a_rate_of_its_own_is_told_to_say_it():
+    """With the number that it seems to be; one that declares it is let through."""
+    with pytest.raises(FirstContactError) as caught:
+        first_contact(load(step_with_a_rate)[0])
+    assert str(caught.value) == (
+        "step_with_a_rate takes the same step whatever learning_rate it is called with, and nothing was checked. If "
+        'its code has one built in, it says so beside the kind "step", for instance learning_rate=0.3; else it should '
+        "use the one that it is called with."
+    )
+    assert check(step_that_says_its_rate, cases=4).verdict == "agrees"
+
+
+@pytest.mark.parametrize("function", [step_without_a_rate, no_step])
+def test_a_step_without_any_rate_is_left_to_the_check(function):
+    """Which has names for a learning rate that is forgotten, and for what never moves."""
+    first_contact(load(function)[0])
+
+
 def other_loss(network, x, y):
     """As `plain`, with the loss that belongs to another gradient."""
     loss, dw, db = plain(network, x, y)

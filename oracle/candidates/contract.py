@@ -39,7 +39,8 @@ class Answer:
     gradients, `message` why; `mutated` names the first array of the case that the call changed ("" for none), `altered`
     the first array of the answer before, where that answer was a copy and does not show it. `written`: the line of a
     program that the answer was read from.
-    `read_off`: per (quantity, layer), how gradients were read off a training step; None for all other candidates.
+    `read_off`: per (quantity, layer), how gradients were read off a training step, at this `learning_rate`; None for
+    all other candidates.
     """
 
     loss: Array | None = None
@@ -53,6 +54,7 @@ class Answer:
     altered: str = ""
     written: bytes = b""
     read_off: Mapping[tuple[str, int | None], ReadOff] | None = None
+    learning_rate: float | None = None
 
     @classmethod
     def of(cls, gradients: Gradients) -> Answer:

@@ -170,7 +170,8 @@ def candidate(
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}; got {kind!r}")
     if learning_rate is not None and kind != "step":
         raise ValueError(f'learning_rate={learning_rate!r} belongs to kind="step": gradients have none')
-    if learning_rate is not None and not 0.0 < learning_rate < float("inf"):
+    number = isinstance(learning_rate, (int, float)) and not isinstance(learning_rate, bool)
+    if learning_rate is not None and not (number and 0.0 < learning_rate < float("inf")):
         raise ValueError(f"learning_rate must be a finite number, greater than 0; got {learning_rate!r}")
     declaration = Declaration(domain=domain.declared(), layout=layout, kind=kind, learning_rate=learning_rate)
 

@@ -19,6 +19,7 @@ from backproof.candidates.correspondence import Correspondence
 from backproof.candidates.layout import Layout
 from backproof.candidates.patience import Patience
 from backproof.candidates.reading import UnreadableError, read
+from backproof.candidates.steps import stepped, stepping
 from backproof.cases.case import Case
 
 PREFIX: Final = "exec:"
@@ -47,10 +48,16 @@ class ProcessCandidate(FunctionCandidate):
         """What the program answers to one case, or what it did instead."""
         if (nothing := self.patience.exhausted) is not None:
             return nothing
+        if self.kind == "step":
+            return stepping(lambda rate: self._answered(case, rate), self.declaration, case.spec.dtype)
+        return self._answered(case)
+
+    def _answered(self, case: Case, rate: float | None = None) -> Answer:
+        """The answer to one request; rate: that of the step to take, None where gradients are wanted."""
         layout = Layout() if self.declaration is None else self.declaration.layout
         number = next(self.numbers)
         try:
-            question, limit = protocol.request(number, case, layout), protocol.limit(case)
+            question, limit = protocol.request(number, case, layout, learning_rate=rate), protocol.limit(case)
             line = self.program.ask(question, seconds=self.patience.seconds, limit=limit)
             said = protocol.read_reply(line, number)
         except ChildError as error:
@@ -62,7 +69,8 @@ class ProcessCandidate(FunctionCandidate):
         if isinstance(said, str):
             return self._unsupported(said)
         try:
-            return replace(read(said, case, layout), written=line)
+            found = read(said, case, layout) if rate is None else stepped(said, case, layout, rate)
+            return replace(found, written=line)
         except UnreadableError as error:
             return Answer(failure=error.failure, message=str(error))
 

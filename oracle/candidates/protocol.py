@@ -5,6 +5,9 @@
     > {"id":7,"widths":[3,4,2],"batch_size":5,"dtype":"float64",...,"weights":...,"biases":...,"x":...,"y":...}
     < {"id":7,"loss":...,"weights":...,"biases":...}        or {"id":7,"unsupported":"gelu"}
 
+A program that says "kind":"step" takes one training step at the request's learning rate, and its weights and biases are
+the new ones.
+
 A request has its keys always in the order of REQUEST, sizes first, and after "weights" no strings but the keys that
 follow: a C program needs no JSON library. Arrays are nested lists in row-major order and in the candidate's own layout;
 numbers are written so that they read back to the same bits.
@@ -13,6 +16,7 @@ numbers are written so that they read back to the same bits.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -42,6 +46,7 @@ REQUEST: Final = MappingProxyType(
         "loss": "its name",
         "loss_options": "an object with its parameters, which may hold arrays",
         "reduction": '"none", "sum", "mean" or "batchmean"',
+        "learning_rate": 'null; for a program of "kind":"step", that of the step that it is to take',
         "penalty": 'null, or {"l1":..,"l2":..,"on_biases":false,"divided_by":"nothing"}, or divided by "N"',
         "upstream": 'null; under reduction "none" factors: the gradient asked for is that of sum(upstream * losses)',
         "weights": "L matrices (O, I)",
@@ -55,15 +60,15 @@ REPLY: Final = MappingProxyType(
     {
         "id": "that of the request",
         "loss": 'the loss; under reduction "none" all of them, unreduced; may be left out',
-        "weights": "L matrices, dC/dW",
-        "biases": "L vectors, dC/db, null for a layer without",
+        "weights": "L matrices, dC/dW; after a step the new W",
+        "biases": "L vectors, dC/db, null for a layer without; after a step the new b",
         "inputs": "(N, n0), dC/dx; may be left out",
         "deltas": "L matrices (N, O), dC/dz; may be left out",
         "unsupported": 'in place of all that, what it does not support, like "gelu"',
     }
 )
 """The keys of an answer to a request, and what they hold."""
-DESCRIPTION: Final = ("domain", "samples", "weights", "bias", "targets")
+DESCRIPTION: Final = ("domain", "samples", "weights", "bias", "targets", "kind", "learning_rate")
 """The keys that an answer to DESCRIBE may have: what @candidate takes."""
 
 # Strings come first, so that what stands in one is left alone; then C's way to print what is no number.
@@ -80,8 +85,8 @@ class Description:
     says_domain: bool
 
 
-def request(number: int, case: Case, layout: Layout) -> bytes:
-    """The line that asks for the gradients of a case, without its end."""
+def request(number: int, case: Case, layout: Layout, *, learning_rate: float | None = None) -> bytes:
+    """The line that asks for the gradients of a case, or for a step at a learning rate, without its end."""
     spec, handed = case.spec, Handed(case, layout)
     network = handed.network
     penalty = network.penalty
@@ -95,6 +100,7 @@ def request(number: int, case: Case, layout: Layout) -> bytes:
         "loss": network.loss,
         "loss_options": network.loss_options,
         "reduction": network.reduction,
+        "learning_rate": learning_rate,
         "penalty": None if penalty is None else {field.name: getattr(penalty, field.name) for field in fields(penalty)},
         "upstream": network.upstream,
         "weights": network.weights,
@@ -132,7 +138,21 @@ def read_reply(line: bytes, number: int) -> dict[str, object] | str:
         raise ChildError("error", f"it answered another request than {number}, the one it was asked: {quoted(line)}")
     if "unsupported" in said:
         return str(said["unsupported"])
+    if b"null" in line:
+        for key in ("weights", "biases", "deltas"):
+            if isinstance(layers := said.get(key), list):
+                said[key] = [None if layer is None else _numbers(layer) for layer in layers]
+        for key in ("loss", "inputs"):
+            if said.get(key) is not None:
+                said[key] = _numbers(said[key])
     return said
+
+
+def _numbers(value: object) -> object:
+    """Nested lists with NaN for null, which is what JavaScript writes for it and for Infinity."""
+    if isinstance(value, list):
+        return [_numbers(entry) for entry in value]
+    return math.nan if value is None else value
 
 
 def read_description(line: bytes) -> Description:
@@ -153,11 +173,14 @@ def read_description(line: bytes) -> Description:
         raise CandidateError(f"its answer to {DESCRIBE.decode()}: {error}") from None
 
 
-def described(domain: Domain, layout: Layout) -> str:
+def described(declaration: Declaration) -> str:
     """The answer to DESCRIBE that declares this, as a program would print it."""
-    usual = Layout()
-    words = {name: getattr(layout, name) for name in DESCRIPTION[1:] if getattr(layout, name) != getattr(usual, name)}
-    return _line({"domain": domain.settings()} | words).decode()
+    usual = Declaration(domain=declaration.domain, layout=Layout())
+    found: dict[str, object] = {"domain": declaration.domain.settings()}
+    for own, other in ((declaration.layout, usual.layout), (declaration, usual)):
+        names = [name for name in DESCRIPTION[1:] if hasattr(own, name)]
+        found |= {name: getattr(own, name) for name in names if getattr(own, name) != getattr(other, name)}
+    return _line(found).decode()
 
 
 def _program() -> None:

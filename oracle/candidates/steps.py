@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backproof.candidates.callables import FunctionCandidate, Handed
 from backproof.candidates.contract import Answer
-from backproof.candidates.layout import Declaration
+from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.reading import UnreadableError, read
 from backproof.cases.case import Case
 from backproof.cases.gradients import ReadOff
@@ -49,12 +49,9 @@ class StepCandidate(FunctionCandidate):
 
     def answer(self, case: Case) -> Answer:
         """The gradients that the step took, with the rounding of reading them off."""
-        first, *others = rates(self.declaration, case.spec.dtype)
-        found = FunctionCandidate.answer(replace(self, rate=first), case)
-        for rate in others:
-            if found.failure is None and not _finite(found):
-                found = FunctionCandidate.answer(replace(self, rate=rate), case)
-        return found
+        return stepping(
+            lambda rate: FunctionCandidate.answer(replace(self, rate=rate), case), self.declaration, case.spec.dtype
+        )
 
     def called(self, handed: Handed) -> object:
         """What the step returns."""
@@ -62,21 +59,39 @@ class StepCandidate(FunctionCandidate):
 
     def read(self, returned: object, handed: Handed) -> Answer:
         """The gradients in the new parameters.  Raises UnreadableError."""
-        case = handed.case
-        new = read(_parameters(returned, handed), case, handed.layout)
-        found: dict[tuple[str, int | None], ReadOff] = {}
+        return stepped(_parameters(returned, handed), handed.case, handed.layout, self.rate)
 
-        def slopes(quantity: str, old: Sequence[Array | None], moved: Sequence[Array | None]) -> Iterator[Array | None]:
-            for layer, (before, after) in enumerate(zip(old, moved, strict=True), 1):
-                if before is None or after is None or before.shape != after.shape:
-                    yield after  # the comparison says what is wrong with it
-                else:
-                    slope, found[quantity, layer] = read_off(case, quantity, before, after, self.rate)
-                    yield slope
 
-        weights = tuple(slopes("weight", case.weights, new.weights))
-        biases = tuple(slopes("bias", case.biases, new.biases))
-        return replace(new, weights=weights, biases=biases, read_off=found)
+def stepping(ask: Callable[[float], Answer], declaration: Declaration | None, dtype: str) -> Answer:
+    """What `ask` answers at the usual rate, or where a number of that overflows, at the next."""
+    first, *others = rates(declaration, dtype)
+    found = ask(first)
+    for rate in others:
+        if found.failure is None and not _finite(found):
+            found = ask(rate)
+    return found
+
+
+def stepped(parts: Mapping[str, object], case: Case, layout: Layout, rate: float) -> Answer:
+    """The gradients in the parameters after a step, by the keys loss, weights and biases.  Raises UnreadableError."""
+    if unknown := [repr(key) for key in parts if key not in _KEYS]:
+        raise UnreadableError("error", f"the step returned the unknown keys {', '.join(unknown)}; {WANTED}")
+    if parts.get("weights") is None:
+        raise UnreadableError("missing", f"the step left no weights; {WANTED}")
+    new = read(parts, case, layout)
+    found: dict[tuple[str, int | None], ReadOff] = {}
+
+    def slopes(quantity: str, old: Sequence[Array | None], moved: Sequence[Array | None]) -> Iterator[Array | None]:
+        for layer, (before, after) in enumerate(zip(old, moved, strict=True), 1):
+            if before is None or after is None or before.shape != after.shape:
+                yield after  # the comparison says what is wrong with it
+            else:
+                slope, found[quantity, layer] = read_off(case, quantity, before, after, rate)
+                yield slope
+
+    weights = tuple(slopes("weight", case.weights, new.weights))
+    biases = tuple(slopes("bias", case.biases, new.biases))
+    return replace(new, weights=weights, biases=biases, read_off=found, learning_rate=rate)
 
 
 def rates(declaration: Declaration | None, dtype: str) -> tuple[float, ...]:
@@ -126,26 +141,16 @@ def read_off(case: Case, quantity: str, before: Array, after: Array, rate: float
 
 def _parameters(returned: object, handed: Handed) -> Mapping[str, object]:
     """The new parameters as `read` takes them.  Raises UnreadableError."""
-    parts: Mapping[str, object]
     if returned is None:
-        parts = {"weights": handed.network.weights, "biases": handed.network.biases}
-    elif isinstance(returned, Mapping):
-        unknown = [repr(key) for key in returned if key not in _KEYS]
-        if unknown:
-            raise UnreadableError(
-                "error", f"the step returned a dict with the unknown keys {', '.join(unknown)}; {WANTED}"
-            )
-        parts = returned
-    elif isinstance(returned, (tuple, list)) and len(returned) in (2, 3):
-        parts = dict(zip(_KEYS[-len(returned) :], returned, strict=True))
-    elif hasattr(returned, "weights") and hasattr(returned, "biases"):
-        parts = {"weights": returned.weights, "biases": returned.biases}
-    else:
-        size = f" of length {len(returned)}" if isinstance(returned, (tuple, list)) else ""
-        raise UnreadableError("error", f"the step returned a {type(returned).__name__}{size}; {WANTED}")
-    if parts.get("weights") is None:
-        raise UnreadableError("missing", f"the step left no weights; {WANTED}")
-    return parts
+        return {"weights": handed.network.weights, "biases": handed.network.biases}
+    if isinstance(returned, Mapping):
+        return returned
+    if isinstance(returned, (tuple, list)) and len(returned) in (2, 3):
+        return dict(zip(_KEYS[-len(returned) :], returned, strict=True))
+    if hasattr(returned, "weights") and hasattr(returned, "biases"):
+        return {"weights": returned.weights, "biases": returned.biases}
+    size = f" of length {len(returned)}" if isinstance(returned, (tuple, list)) else ""
+    raise UnreadableError("error", f"the step returned a {type(returned).__name__}{size}; {WANTED}")
 
 
 def _finite(answer: Answer) -> bool:

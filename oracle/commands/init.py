@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by position
-    file: Annotated[Path, typer.Argument(help="the file to write, like my_net.py; with --kind exec any name")],
-    kind: Annotated[str, typer.Option(help="function, class, step or exec")] = "function",
+    file: Annotated[Path, typer.Argument(help="the file to write, like my_net.py; for a program any name")],
+    kind: Annotated[str, typer.Option(help="function, class, step, exec or exec_step")] = "function",
     samples: Annotated[str, typer.Option(help="rows: x is (N, I); columns: (I, N)")] = "rows",
     weights: Annotated[str, typer.Option(help="out_in: W is (O, I); in_out: (I, O)")] = "out_in",
     bias: Annotated[str, typer.Option(help="vector: b is (O,); row: (1, O); column: (O, 1)")] = "vector",
@@ -23,7 +24,7 @@ def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by p
     arrays: Annotated[str, typer.Option(help="numpy, or lists for nested lists")] = "numpy",
 ) -> None:
     """Write an adapter with comments, in your layout of arrays, and one place to fill in."""
-    from backproof.adapter import KINDS, adapter
+    from backproof.adapter import KINDS, adapter, is_program
     from backproof.candidates.layout import WORDS, Layout
     from backproof.cases.catalogue import unknown_name
 
@@ -33,26 +34,27 @@ def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by p
     ):
         if word not in words:
             raise typer.BadParameter(unknown_name(name, word, words), param_hint=f"--{name}")
-    if kind != "exec" and file.suffix != ".py":
+    program = is_program(cast("Kind", kind))
+    if not program and file.suffix != ".py":
         raise typer.BadParameter(f"an adapter in Python is a file like {file.stem}.py; got {file}", param_hint="FILE")
-    if kind == "exec" and arrays != "numpy":
+    if program and arrays != "numpy":
         raise typer.BadParameter("a program is handed nested lists anyway, as JSON has them", param_hint="--arrays")
     layout = Layout(**_given(samples, weights, bias, targets, arrays))  # type: ignore[arg-type]  # checked above
-    text = adapter(cast("Kind", kind), layout, path=str(file))
+    place = f'"{file}"' if any(each.isspace() for each in str(file)) else str(file)  # exec: splits as a shell does
+    found = f"exec:{place if file.is_absolute() else place.replace(str(file), f'./{file}')}" if program else str(file)
+    address = shlex.quote(found)
+    text = adapter(cast("Kind", kind), layout, address=address)
     try:
         with file.open("x", encoding="utf-8") as written:
             written.write(text)
-        if kind == "exec":
+        if program:
             file.chmod(file.stat().st_mode | 0o111)
     except FileExistsError:
         _refuse(f"{file} exists already, and is left as it is: name another file")
     except OSError as error:
         _refuse(f"{file} cannot be written: {error.strerror}")
-    command = (
-        f"exec:./{file}" if kind == "exec" and not file.is_absolute() else f"exec:{file}" if kind == "exec" else file
-    )
     typer.echo(f"{file} is written: {KINDS[cast('Kind', kind)]}. Fill in the one place that raises, then run")
-    typer.echo(f"    backproof check {command}")
+    typer.echo(f"    backproof check {address}")
 
 
 def _given(samples: str, weights: str, bias: str, targets: str, arrays: str) -> dict[str, str]:

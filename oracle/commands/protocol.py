@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,11 +14,17 @@ from backproof.commands.terminal import foreseen, stop
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from backproof.candidates.contract import Answer
+    from backproof.cases.case import Case
+
 EXAMPLE: Final = "2-1,sigmoid,half_squared_error,sum,n1,f64,decimals,s1"
 DESCRIBED: Final = (
     '{"domain":{"activations":"sigmoid","losses":"half_squared_error","reductions":"sum","biases":"always"}}'
 )
 """How the program of the example describes itself."""
+
+STEPS: Final = DESCRIBED.removesuffix("}") + ',"kind":"step"}'
+"""How it would as one that takes steps."""
 
 WIDTH: Final = 116
 
@@ -33,10 +40,16 @@ _NOTES: Final = (
     'several names are a list. "samples", "weights", "bias" and "targets" state another layout, as in @candidate: then '
     "arrays come in it, and are wanted back in it."
 )
+_STEPS: Final = (
+    'A program that only trains says "kind":"step", and "learning_rate":0.1 if that is built in. Each request then has '
+    'a learning_rate; the program takes one step, W - learning_rate * dC/dW, and its "weights" and "biases" are the '
+    "new ones, from which the gradients are read off. Asked as above, and described by"
+)
 _NUMBERS: Final = (
     "Arrays are nested lists, row by row. Numbers come with all the digits that they need to read back to the same "
     "bits; printf keeps as many with %.17g (%.9g for float32), and loses some with %f. NaN, Infinity and -Infinity are "
-    "read, and so are nan, -nan, inf and -inf as printf writes them. An answer may have its keys in any order. After "
+    "read, and so are nan, -nan, inf and -inf as printf writes them, and null among numbers, which is what JavaScript "
+    "makes of them, as NaN. An answer may have its keys in any order. After "
     '"weights" a request has no strings but keys: find a key, then read numbers, stepping over brackets and commas.'
 )
 
@@ -51,6 +64,7 @@ def protocol(
     from backproof.candidates.builtin import Scratch
     from backproof.candidates.layout import Layout
     from backproof.candidates.protocol import DESCRIBE, reply, request
+    from backproof.candidates.steps import rates
     from backproof.cases.case import build_case
     from backproof.cases.spec import NetworkSpec
 
@@ -62,11 +76,24 @@ def protocol(
     if requests:
         typer.echo("\n".join(sent))
         return
-    answer = reply(1, Scratch().answer(built), ("loss", "weights", "biases")).decode()
-    typer.echo("\n".join(_page(sent, [DESCRIBED, answer])))
+    found = Scratch().answer(built)
+    answer = reply(1, found, ("loss", "weights", "biases")).decode()
+    rate, *_ = rates(None, built.spec.dtype)
+    after = reply(1, _step(built, found, rate), ("weights", "biases")).decode()
+    stepped = [request(1, built, Layout(), learning_rate=rate).decode(), after]
+    typer.echo("\n".join(_page(sent, [DESCRIBED, answer], stepped)))
 
 
-def _page(sent: list[str], answers: list[str]) -> Iterator[str]:
+def _step(case: Case, found: Answer, rate: float) -> Answer:
+    """What a step along these gradients answers."""
+    moved = [
+        tuple(None if old is None or new is None else old - rate * new for old, new in zip(own, slopes, strict=True))
+        for own, slopes in ((case.weights, found.weights), (case.biases, found.biases))
+    ]
+    return replace(found, weights=moved[0], biases=moved[1])
+
+
+def _page(sent: list[str], answers: list[str], stepped: list[str]) -> Iterator[str]:
     from backproof.candidates.protocol import REPLY, REQUEST
 
     yield from (fill(_INTRODUCTION, WIDTH), "")
@@ -79,7 +106,10 @@ def _page(sent: list[str], answers: list[str]) -> Iterator[str]:
     yield from _table(REQUEST)
     yield "An answer has these:\n"
     yield from _table(REPLY)
-    yield fill(_NUMBERS, WIDTH)
+    yield from (fill(_NUMBERS, WIDTH), "")
+    yield from (fill(_STEPS, WIDTH), "")
+    yield f"< {STEPS}\n"
+    yield from (f"> {stepped[0]}", f"< {stepped[1]}")
 
 
 def _table(keys: Mapping[str, str]) -> Iterator[str]:

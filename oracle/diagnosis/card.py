@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -67,7 +69,7 @@ _FLOWS: Final = {
 
 
 def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterator[Line]:
-    """The card, line by line; `candidate` as one writes it on the command line."""
+    """The card, line by line; `candidate` is its CANDIDATE text, which may need quotes in a shell."""
     if hints == "none":
         return
     for number, diagnosis in enumerate(findings.diagnoses):
@@ -87,7 +89,7 @@ def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterat
         names = [_told(name) for name, why in findings.untested.items() if why == reason]
         yield "Not tested", f"{', '.join(names)}: {reason}"
     if findings.shown is not None:
-        yield "Again", f"backproof check {candidate} --case {findings.shown.case.spec.id}"
+        yield "Again", f"backproof check {shlex.quote(candidate)} --case {findings.shown.case.spec.id}"
     if hints == "all":
         learn = [diagnosis.fault or diagnosis.equation for diagnosis in findings.diagnoses]
         if learn:
@@ -136,6 +138,11 @@ def _by_hand(shown: Exhibit) -> Iterator[Line]:
         yield "By hand", _given(case)
         for told in _forward(case):
             yield "", told
+    else:
+        yield "By hand", f"{_sizes(case)}: too many numbers to write out; the first wrong one is"
+    if shown.answer.learning_rate is not None:
+        rate = _power(shown.answer.learning_rate)
+        yield "", f"read off a step at learning_rate = {rate}: dC/dW is (W - W') / {rate}, W' what it left"
     wrong = next((check for check in shown.checks if check.verdict.fails), None)
     if wrong is None:
         return
@@ -158,6 +165,18 @@ def _symbol(quantity: str, layer: int | None) -> str:
     return {"weight": f"dC/dW{number}", "bias": f"dC/db{number}", "delta": f"delta{number}", "input": "dC/dx"}.get(
         quantity, "C"
     )
+
+
+def _power(rate: float) -> str:
+    """A learning rate: a power of two as one, where written out it would be a long number."""
+    mantissa, exponent = math.frexp(rate)
+    return f"2^{exponent - 1}" if mantissa == 0.5 and abs(exponent) > 4 else f"{rate:g}"
+
+
+def _sizes(case: Case) -> str:
+    """The shapes of what `_given` writes out."""
+    weights = ", ".join(f"W{at} {weight.shape}" for at, weight in enumerate(case.weights, 1))
+    return f"x {case.x.shape}, {weights}, y {case.y.shape}"
 
 
 def _given(case: Case) -> str:

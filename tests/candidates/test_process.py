@@ -1,11 +1,13 @@
 """Programs in other languages as candidates: real ones in C and JavaScript, and one that misbehaves in every way."""
 
+import json
 import pickle
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from backproof import assertion, check_gradients
 from backproof.candidates import patience, protocol
 from backproof.candidates.contract import CandidateError, load
+from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.process import ProcessCandidate, _elsewhere, program
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
@@ -67,6 +70,59 @@ def test_javascript_program_agrees(in_javascript: str):
     assert [weight.shape for weight in answer.weights] == [(4, 3), (2, 4)]
     assert (answer.biases[1], answer.inputs.shape) == (None, (5, 3))
     assert {str(one.verdict) for one in check_gradients(in_javascript, case)} == {"agree", "not_offered"}
+
+
+STEPS = {"kind": "step", "domain": {"activations": "sigmoid", "losses": "half_squared_error", "biases": "always"}}
+STEPS["domain"]["reductions"] = "sum"
+
+
+def steps(rate: str = "", **said: object) -> str:
+    """The CANDIDATE text of the JavaScript program that takes steps: its rate, and what it says when it is asked."""
+    if shutil.which("node") is None:
+        pytest.skip("no JavaScript (node) on this machine")
+    return f"exec:node {PROGRAMS / 'step_net.js'} {shlex.quote(rate)} {shlex.quote(json.dumps(said) if said else '')}"
+
+
+@pytest.mark.parametrize("rate", ["", "0.1"])
+def test_a_program_may_take_a_training_step(rate: str):
+    """Its gradients are read off the change of the parameters, also at a rate of its own that it tells."""
+    found = check(steps(rate), cases=25)
+    assert (found.verdict, found.domain.losses[0].name) == ("agrees", "half_squared_error")
+    assert set(found.tally.verdicts) == {"agree", "not_offered"}
+    (candidate,) = load(steps(rate))
+    answer = candidate.answer(build_case(NetworkSpec.parse("3-4-2,sigmoid,half_squared_error,sum,n5,f64,normal,s1")))
+    assert answer.learning_rate == (0.1 if rate else 2.0**24)
+    assert set(answer.read_off) == {(name, layer) for name in ("weight", "bias") for layer in (1, 2)}
+    candidate.close()
+
+
+def test_a_step_that_overflows_is_taken_again_at_a_small_rate():
+    """As of a function that takes one."""
+    (candidate,) = load(steps())
+    case = build_case(NetworkSpec.parse("1-1,sigmoid,half_squared_error,sum,n1,f64,normal,s1"))
+    huge = replace(case, y=case.y * 1e305)
+    assert candidate.answer(huge).learning_rate == 1.0
+    assert candidate.answer(case).learning_rate == 2.0**24
+    candidate.close()
+
+
+def test_a_program_that_steps_at_a_rate_of_its_own_says_so():
+    """Else every number is wrong by the same factor; without a domain it is told what it looks like, as a step."""
+    with pytest.raises(CandidateError, match=re.escape('so beside the kind "step", for instance "learning_rate":0.1;')):
+        check(steps("0.1", **STEPS), cases=1)
+    with pytest.raises(CandidateError) as caught:
+        check(steps(kind="step"), cases=1)
+    line = next(line.strip() for line in str(caught.value).splitlines() if line.startswith("    {"))
+    assert json.loads(line) == STEPS
+
+
+def test_what_a_step_returns_beside_parameters_is_explained(tmp_path: Path):
+    """Gradients have no place in its answer."""
+    (candidate,) = load(f"exec:{sys.executable} {PROGRAMS / 'misbehaving.py'} 'unknown key'")
+    declared = replace(candidate, declaration=Declaration(domain=Domain(), layout=Layout(), kind="step"))
+    assert [declared.answer(case).failure for case in CASES[:2]] == [None, "error"]
+    assert declared.answer(CASES[2]).failure is None
+    candidate.close()
 
 
 def test_what_a_program_promised_and_does_not_support_is_an_error(in_javascript: str):

@@ -14,7 +14,7 @@ from backproof.candidates.builtin import Scratch
 from backproof.candidates.callables import common_ground
 from backproof.candidates.child import ChildError
 from backproof.candidates.contract import CandidateError
-from backproof.candidates.layout import Layout
+from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.protocol import DESCRIBE, REQUEST, read_description, read_reply, reply, request
 from backproof.candidates.reading import UnreadableError, read
 from backproof.cases import NetworkSpec, build_case
@@ -93,6 +93,15 @@ def test_reply_may_spell_what_is_no_number_as_printf_does(written: str, value: f
     assert found["weights"] == "inf or nan"
 
 
+def test_null_among_numbers_is_what_javascript_writes_for_nan():
+    """In place of an array it is none at all."""
+    line = b'{"id":1,"weights":[[[null,1]],null],"biases":[null,[null]],"loss":null,"inputs":[[null]],"deltas":3}'
+    found = read_reply(line, 1)
+    assert repr(found["weights"]) == "[[[nan, 1]], None]"
+    assert repr(found["biases"]) == "[None, [nan]]"
+    assert repr((found["loss"], found["inputs"], found["deltas"])) == "(None, [[nan]], 3)"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -135,10 +144,13 @@ def test_description_is_what_a_declaration_is():
 def test_description_is_written_as_it_is_read():
     """Only what is not the default: the line that a program can print."""
     domain, layout = Domain(activations=("tanh", "relu"), depth=(1, 3), dtypes="float64"), Layout(samples="columns")
-    text = protocol.described(domain, layout)
-    assert text == ('{"domain":{"depth":[1,3],"activations":["tanh","relu"],"dtypes":"float64"},"samples":"columns"}')
-    again = read_description(text.encode()).declaration
-    assert (again.domain, again.layout) == (domain, layout)
+    for fields, more in (({}, ""), ({"kind": "step", "learning_rate": 0.5}, ',"kind":"step","learning_rate":0.5')):
+        declared = Declaration(domain=domain, layout=layout, **fields)
+        text = protocol.described(declared)
+        assert text == (
+            f'{{"domain":{{"depth":[1,3],"activations":["tanh","relu"],"dtypes":"float64"}},"samples":"columns"{more}}}'
+        )
+        assert read_description(text.encode()).declaration == declared
 
 
 @pytest.mark.parametrize(
@@ -151,8 +163,12 @@ def test_description_is_written_as_it_is_read():
         ({"domain": {"depth": 0}}, "depth must be a whole number or a pair"),
         ({"domain": {"losses": "mze"}}, "losses: 'mze' is not a known loss. Did you mean 'mse'?"),
         ({"domain": {"losses": 3}}, "losses must be a name or several names; got 3"),
+        ({"kind": "steps"}, "kind must be one of gradients, step; got 'steps'"),
+        ({"learning_rate": 1}, 'learning_rate=1 belongs to kind="step": gradients have none'),
+        ({"kind": "step", "learning_rate": "1"}, "learning_rate must be a finite number, greater than 0; got '1'"),
+        ({"kind": "step", "learning_rate": True}, "learning_rate must be a finite number, greater than 0; got True"),
     ],
-    ids=["field", "word", "no object", "domain field", "number", "name", "type"],
+    ids=["field", "word", "no object", "domain field", "number", "name", "type", "kind", "no step", "rate", "bool"],
 )
 def test_description_that_means_nothing_is_explained(said: dict[str, object], message: str):
     """With the live names and the closest one."""

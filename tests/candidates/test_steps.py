@@ -255,7 +255,7 @@ def test_a_step_may_return_its_parameters_in_several_ways(wrapped):
     [
         (3.5, "error", "the step returned a float; wanted the new (weights, biases), or None where network.weights"),
         ((1, 2, 3, 4), "error", "the step returned a tuple of length 4; wanted the new (weights, biases)"),
-        ({"w": 1}, "error", "the step returned a dict with the unknown keys 'w'; wanted the new"),
+        ({"w": 1}, "error", "the step returned the unknown keys 'w'; wanted the new"),
         ((None, None), "missing", "the step left no weights; wanted the new (weights, biases)"),
         (([np.zeros((4, 3))], [None]), "shape", "weights must hold one array per layer, so 2; got 1"),
     ],

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,19 @@ def test_a_program_can_be_run(folder: Path):
     assert os.access(folder / "my_net", os.X_OK)
     done = run("init", str(folder / "other"), "--kind", "exec")
     assert done.stdout.endswith(f"    backproof check exec:{folder / 'other'}\n")
+
+
+@pytest.mark.parametrize("kind", ["function", "exec_step"])
+def test_the_command_can_be_pasted(folder: Path, kind: str):
+    """A path with a space is quoted as the shell wants it, and again as exec: does; it stands in the file as well."""
+    place = folder / "a folder"
+    place.mkdir()
+    file = place / ("net" if kind == "exec_step" else "net.py")
+    command = run("init", str(file), "--kind", kind).stdout.splitlines()[-1].strip()
+    assert command in file.read_text()
+    done = run(*shlex.split(command)[1:], "--cases", "2")
+    assert done.exit_code == 2  # the template is there to be filled in
+    assert "NotImplementedError" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from backproof.candidates.layout import Layout
 from backproof.candidates.protocol import REPLY, REQUEST, read_description, read_reply, request
 from backproof.candidates.reading import KEYS, read
+from backproof.candidates.steps import stepped
 from backproof.cases import NetworkSpec, build_case
 from backproof.cli import app
 from backproof.commands.protocol import EXAMPLE
@@ -28,12 +29,23 @@ def test_protocol_shows_a_complete_exchange_that_is_right():
     asked = [line[2:] for line in lines if line.startswith("> ")]
     said = [line[2:] for line in lines if line.startswith("< ")]
     case = build_case(NetworkSpec.parse(EXAMPLE))
-    assert asked == ['{"describe":1}', request(1, case, Layout()).decode()]
-    assert read_description(said[0].encode()).declaration.domain.dtypes == ("float64",)
-    answer = read(read_reply(said[1].encode(), 1), case, Layout())
-    checks = compare(case, answer, exact.reference(case), Bounds(case))
-    assert {check.verdict for check in checks} == {Verdict.AGREE, Verdict.NOT_OFFERED}
-    assert max(map(len, lines)) <= 300
+    rate = 2.0**24
+    assert asked == [
+        '{"describe":1}',
+        request(1, case, Layout()).decode(),
+        request(1, case, Layout(), learning_rate=rate).decode(),
+    ]
+    described, gradients, as_step, moved = (line.encode() for line in said)
+    assert read_description(described).declaration.domain.dtypes == ("float64",)
+    assert (read_description(described).declaration.kind, read_description(as_step).declaration.kind) == (
+        "gradients",
+        "step",
+    )
+    answers = [read(read_reply(gradients, 1), case, Layout()), stepped(read_reply(moved, 1), case, Layout(), rate)]
+    for answer in answers:
+        checks = compare(case, answer, exact.reference(case), Bounds(case, answer.read_off))
+        assert {check.verdict for check in checks} == {Verdict.AGREE, Verdict.NOT_OFFERED}
+    assert max(map(len, lines)) <= 310
 
 
 def test_protocol_explains_every_key():

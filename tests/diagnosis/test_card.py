@@ -1,5 +1,6 @@
 """The card: what people read of a diagnosis, line by line; and how little of it under fewer hints."""
 
+import dataclasses
 import json
 import re
 
@@ -183,7 +184,11 @@ def test_two_mistakes_on_a_large_network_fit_on_a_screen(failing):
     text = told(findings)
     assert len(text) <= 25
     assert [line.split()[0] for line in text if line.startswith(("Where", "Learn"))] == ["Where", "Where", "Learn"]
-    assert not any(line.startswith("By hand") for line in text)
+    (by_hand,) = [number for number, line in enumerate(text) if line.startswith("By hand")]
+    assert text[by_hand] == (
+        "By hand     x (4, 6), W1 (8, 6), W2 (5, 8), y (4, 5): too many numbers to write out; the first wrong one is"
+    )
+    assert text[by_hand + 1].startswith(" " * LABEL_WIDTH + "C   yours")
     (loss,) = [line for line in text if line.startswith("Loss")]
     assert "your loss is 2 mse/" in loss
     assert findings.conventions_json() == {"loss_value": findings.conventions.loss_value, "gradient": None}
@@ -228,6 +233,18 @@ def written(text, answer=None, **fields):
     nothing = Charges((), frozenset(), readable=False)
     return told(
         Findings(diagnoses=(diagnosis,), equations={}, charges=nothing, conventions=None, shown=shown, hypothesis=None)
+    )
+
+
+@pytest.mark.parametrize(("rate", "written_out"), [(2.0**24, "2^24"), (0.1, "0.1"), (1.0, "1"), (1e6, "1e+06")])
+def test_what_was_read_off_a_step_says_of_which(rate, written_out):
+    """The rate is named, since the numbers are those of a step divided by it."""
+    text = written(
+        "1-1,sigmoid,mse,sum,n1,f64,integers,s0", lambda answer: dataclasses.replace(answer, learning_rate=rate)
+    )
+    (line,) = [line.strip() for line in text if "learning_rate" in line]
+    assert line == (
+        f"read off a step at learning_rate = {written_out}: dC/dW is (W - W') / {written_out}, W' what it left"
     )
 
 
