@@ -23,7 +23,7 @@ from backproof.outcome import Report
 from backproof.probe import first_contact
 from backproof.reports.baselines import VERDICTS, Baseline, BaselineError, Key, Row, allowed
 from backproof.reports.junit import Entry, junit
-from backproof.reports.placing import place
+from backproof.reports.places import place
 from backproof.route import CASES, Progress, check
 from backproof.shards import drawn
 from backproof.tally import strata_of

@@ -5,20 +5,22 @@ First what only the run knows, as data; then, when all of that is there, what is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from backproof.diagnosis.script import script
 from backproof.environment import environment
 from backproof.outcome import Report
+from backproof.reports.places import SCHEMA, SCREEN
+from backproof.screen import told
 
 
 def publish(directory: Path, report: Report, command: Mapping[str, Any]) -> None:
     """Write what the report says; command: what is noted of how it came about."""
     from backproof.reports import files
 
-    for name in ("strata", "scaling", "equations", "accuracy"):
+    for name in ("strata", "pairs", "sorts", "scaling", "equations", "accuracy"):
         if name in report.tables:
             files.write_table(directory, name, report.tables[name])
     files.write_data_dictionary(directory)
@@ -26,15 +28,25 @@ def publish(directory: Path, report: Report, command: Mapping[str, Any]) -> None
     files.write_json(directory, "verdict.json", report.to_json())
     if report.findings is not None and report.findings.shown is not None and report.hints == "all":
         (directory / "smallest.py").write_text(script(report.findings.shown), encoding="utf-8")
-    (directory / "screen.txt").write_text(str(report), encoding="utf-8")
+    files.write_json(directory, SCREEN, screens(told(report), notes=_stopped(report)))
+
+
+def screens(
+    *said: Mapping[str, Any], notes: Sequence[str] = (), failures: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What is told of one candidate or several, as SCREEN holds it.  failures: title -> text."""
+    return {"schema": SCHEMA, "screens": said, "notes": notes, "told": list((failures or {}).items())}
+
+
+def _stopped(report: Report) -> list[str]:
+    done = f"{report.tally.cases:,} of {report.cases:,} networks"
+    return [f"Stopped after {done}: all of this is about these."] if report.interrupted else []
 
 
 def complete(directory: Path) -> None:
-    """Write what follows from the files that are there, so that it can be written again from them at any time."""
-    from pyarrow import parquet
+    """Charge the rows that fail to what the diagnosis found, and make the page: from the files that are there."""
+    from backproof.reach import charge
+    from backproof.reports.rendering import render
 
-    from backproof.reports.summary import summary
-
-    strata, scaling = (parquet.read_table(directory / f"{name}.parquet") for name in ("strata", "scaling"))
-    screen = (directory / "screen.txt").read_text(encoding="utf-8")
-    (directory / "summary.md").write_text(summary(screen, strata, scaling), encoding="utf-8")
+    charge(directory)
+    render(directory)

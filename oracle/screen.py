@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
@@ -39,6 +40,14 @@ class _Labelled(NamedTuple):
         return Text.assemble((f"{self.label:<{card.LABEL_WIDTH}}", "bold"), self.text)
 
 
+class _Said(NamedTuple):
+    """The verdict in a word, how that looks, and what follows it in the line."""
+
+    word: str
+    style: str
+    rest: str
+
+
 def show(report: Report, console: Console) -> None:
     """Print the screen: in the width of a terminal, below one another and not below the labels; in a pipe as it is."""
     for line in _lines(report):
@@ -59,52 +68,88 @@ def plain(report: Report) -> str:
     return "\n".join(text.plain.rstrip() for text in texts) + "\n"
 
 
+def told(report: Report) -> dict[str, Any]:
+    """The same as data, in the parts that a page arranges anew."""
+    verdict = _verdict(report)
+    return {
+        "candidate": report.candidate,
+        "head": _head(report).plain,
+        "tone": report.verdict,
+        "word": verdict.word,
+        "headline": verdict.rest.removeprefix(":").strip(),
+        "card": _pairs(_example(report)),
+        "facts": _pairs(_facts(report)),
+        "text": plain(report),
+    }
+
+
+def _pairs(found: Iterable[Text | _Labelled]) -> list[tuple[str, str]]:
+    lines = (("", line.plain) if isinstance(line, Text) else (line.label, line.text.plain) for line in found)
+    return [(label, text.strip()) for label, text in lines if label or text]
+
+
 def _lines(report: Report) -> Iterator[Text | _Labelled]:
-    tally = report.tally
-    networks = f"{_many(tally.cases, 'random network')}, seed {report.seed}"
-    networks = networks if report.replay is None else _many(tally.cases, "recorded network")
-    networks = ("case " if report.repeatable else "") + ", ".join(report.ids) if report.ids else networks
-    yield Text.assemble((report.candidate, "bold"), f"   against {report.reference}   {networks}")
-    yield {"agrees": _agrees, "disagrees": _disagrees, "cannot_run": _cannot_run}[report.verdict](report)
-    if report.interrupted:
-        yield _line(
-            "Stopped", f"after {tally.cases:,} of {_many(report.cases, 'network')}; all of the above is about these"
-        )
+    yield _head(report)
+    word, style, rest = _verdict(report)
+    yield Text.assemble((word, style), rest)
+    yield from _stopped(report)
     yield Text()
     yield from _example(report)
+    yield from _facts(report)
+    yield from _written(report)
+
+
+def _head(report: Report) -> Text:
+    networks = f"{_many(report.tally.cases, 'random network')}, seed {report.seed}"
+    networks = networks if report.replay is None else _many(report.tally.cases, "recorded network")
+    networks = ("case " if report.repeatable else "") + ", ".join(report.ids) if report.ids else networks
+    return Text.assemble((report.candidate, "bold"), f"   against {report.reference}   {networks}")
+
+
+def _verdict(report: Report) -> _Said:
+    return {"agrees": _agrees, "disagrees": _disagrees, "cannot_run": _cannot_run}[report.verdict](report)
+
+
+def _stopped(report: Report) -> Iterator[_Labelled]:
+    if report.interrupted:
+        done = f"{report.tally.cases:,} of {_many(report.cases, 'network')}"
+        yield _line("Stopped", f"after {done}; all of the above is about these")
+
+
+def _facts(report: Report) -> Iterator[Text | _Labelled]:
     yield from _each(report) if report.ids else _counts(report)
     yield from _odd(report)
+
+
+def _written(report: Report) -> Iterator[_Labelled]:
     if report.directory is not None:
-        yield _line(
-            "Tables", f"{report.directory}: summary.md, checks, discrepancies, strata and scaling (csv, parquet)"
-        )
+        tables = "summary.md, junit.xml, checks, discrepancies, strata and scaling (csv, parquet)"
+        yield _line("Report", f"{report.directory}: index.html to look at; {tables}")
 
 
 def _line(label: str, *parts: str | tuple[str, str]) -> _Labelled:
     return _Labelled(label, Text.assemble(*parts))
 
 
-def _agrees(report: Report) -> Text:
+def _agrees(report: Report) -> _Said:
     compared = f"none of {_many(report.tally.compared, 'compared quantity')} is further off than rounding explains"
-    return Text.assemble(("AGREES", "bold green"), f": {compared}")
+    return _Said("AGREES", "bold green", f": {compared}")
 
 
-def _disagrees(report: Report) -> Text:
+def _disagrees(report: Report) -> _Said:
     tally = report.tally
     if not tally.wrong_cases:
-        return Text.assemble(
-            ("WRONG SCALE", "bold red"), ": every network agrees, but the candidate contradicts itself"
-        )
+        return _Said("WRONG SCALE", "bold red", ": every network agrees, but the candidate contradicts itself")
     wrong = {quantity for (quantity, verdict), count in tally.by_quantity.items() if count and Verdict(verdict).fails}
     judged = {quantity for quantity, verdict in tally.by_quantity if Verdict(verdict).compared}
     right = [_QUANTITIES[quantity] for quantity in _QUANTITIES if quantity in judged - wrong]
     kinks = report.strict_kinks and not wrong
     what = "OTHER SUBGRADIENTS" if kinks else "WRONG" if "loss" in wrong else "WRONG GRADIENTS"
     tail = f"; right in all of them: {', '.join(right)}" if right else ""
-    return Text.assemble((what, "bold red"), f" in {tally.wrong_cases:,} of {tally.cases:,}{tail}")
+    return _Said(what, "bold red", f" in {tally.wrong_cases:,} of {tally.cases:,}{tail}")
 
 
-def _cannot_run(report: Report) -> Text:
+def _cannot_run(report: Report) -> _Said:
     verdicts = report.tally.verdicts
     if not report.tally.cases:
         why = "no network was examined"
@@ -114,7 +159,7 @@ def _cannot_run(report: Report) -> Text:
         why = "it supports none of these networks"
     else:
         why = "no answer could be compared"
-    return Text.assemble(("CANNOT RUN", "bold red"), f": {why}")
+    return _Said("CANNOT RUN", "bold red", f": {why}")
 
 
 def _example(report: Report) -> Iterator[Text | _Labelled]:
@@ -143,9 +188,8 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
         yield _line("Right", (_right(check, report), "green"))
         yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
     if report.repeatable:
-        yield _Labelled(
-            "Again", Text(f"backproof check {report.candidate} --case {case}{_exactly(report)}"), whole=True
-        )
+        again = f"backproof check {shlex.quote(report.candidate)} --case {case}{_exactly(report)}"
+        yield _Labelled("Again", Text(again), whole=True)
     yield Text()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,9 @@ from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.environment import environment, version
 from backproof.outcome import Report
+from backproof.publication import screens
+from backproof.reports.places import SCREEN
+from backproof.screen import told
 from backproof.shards import rows_of
 from backproof.tally import Tally
 from backproof.verdicts import UNREMARKABLE, Check, Verdict
@@ -60,7 +64,7 @@ def write(place: Path, noted: Iterable[Noted], *, failures: Mapping[str, str], l
     Raises ReportError.
     """
     from backproof.reports import files
-    from backproof.reports.summary import summary
+    from backproof.reports.rendering import render
     from backproof.reports.tables import table
 
     found = _distinct(noted)
@@ -78,21 +82,19 @@ def write(place: Path, noted: Iterable[Noted], *, failures: Mapping[str, str], l
         whole.merge(tally.settle())
     reports = [_report(name, tally) for name, tally in tallies.items()]
     verdict = _report(", ".join(tallies), whole)
-    strata, scaling = table("strata", list(whole.rows())), table("scaling", [])
     missing = f"{lost} of the workers died: what their last tests checked is not in here" if lost else ""
-    text = summary("\n\n".join(filter(None, [*map(_screen, reports), missing])), strata, scaling)
-    for test, told in failures.items():
-        text += f"\n## {test}\n\n```text\n{told}\n```\n"
     with files.report_directory(place) as fresh:
         files.write_table(fresh, "checks", table("checks", rows))
         files.write_table(fresh, "discrepancies", table("discrepancies", differing))
-        files.write_table(fresh, "strata", strata)
+        files.write_table(fresh, "strata", table("strata", list(whole.rows())))
         files.write_data_dictionary(fresh)
         about = environment()
         about["packages"].update({name: version(name) for name in _PACKAGES})
         files.write_json(fresh, files.ENVIRONMENT, {**about, "command": "pytest", "cases": whole.cases})
         files.write_json(fresh, "verdict.json", {**verdict.to_json(), "seed": None})
-        (fresh / "summary.md").write_text(text, encoding="utf-8")
+        said = [{**told(report), "text": _screen(report)} for report in reports]
+        files.write_json(fresh, SCREEN, screens(*said, notes=[missing] if missing else [], failures=failures))
+        render(fresh)
     networks = f"{whole.cases:,} network{'' if whole.cases == 1 else 's'}"
     wrong = f"wrong in {whole.wrong_cases:,} of {networks}" if whole.wrong_cases else f"{networks}, none wrong"
     return f"{', '.join(tallies)}: {wrong}; tables in {place}" + (f"; {missing}" if missing else "")
@@ -128,5 +130,5 @@ def _screen(report: Report) -> str:
     """What `backproof check` would say, and how to see the smallest failure again."""
     text = str(report).rstrip()
     if report.tally.smallest is not None:
-        text += f"\nAgain       backproof check {report.candidate} --case {report.tally.smallest[1]}"
+        text += f"\nAgain       backproof check {shlex.quote(report.candidate)} --case {report.tally.smallest[1]}"
     return text

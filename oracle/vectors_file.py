@@ -12,7 +12,7 @@ from backproof.cases.domain import Domain
 from backproof.environment import version
 from backproof.examine import reference_of
 from backproof.reports import ReportError
-from backproof.reports.placing import place
+from backproof.reports.places import place
 from backproof.shards import drawn
 from backproof.truth.recording import LEVELS, Recording, TooManyError
 

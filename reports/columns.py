@@ -21,10 +21,14 @@ class Column:
 
 @dataclass(frozen=True)
 class TableEntry:
-    """One table: what a row is, and its columns in order."""
+    """One table: what a row is, and its columns in order.
+
+    later: how many of them, the last ones, are filled in when the run is over; rows come without them.
+    """
 
     row: str
     columns: tuple[Column, ...]
+    later: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,6 +73,16 @@ CHECK: Final = (
     ),
 )
 
+CHARGE: Final = (
+    Column(
+        "equation",
+        "text",
+        "where the row fails: which of the equations that the diagnosis holds to be broken can make this quantity "
+        "wrong, joined by +; empty where none can, or none is known",
+    ),
+    Column("diagnosis", "text", "the mistakes in these equations, as the diagnosis named them, joined by +"),
+)
+
 STRATUM: Final = (
     Column("stratum", "text", "activation (in any layer) or loss: what the row counts"),
     Column("name", "text", "name of the activation or of the loss"),
@@ -84,6 +98,22 @@ STRATUM: Final = (
         "median_error_over_bound", "number", "median over quantities of their largest error / bound, to three digits"
     ),
     Column("worst_case", "text", "id of the case with the largest error / bound"),
+)
+
+PAIR: Final = (
+    Column("kind", "text", "what meets: activation, loss; filling, dtype; or depth, reduction"),
+    Column("first", "text", "the first of the two, as in the kind"),
+    Column("second", "text", "the second"),
+    Column("cases", "whole", "cases that have both; 0 for what the domain allows and no case had"),
+)
+
+SORT: Final = (
+    Column("verdict", "text", "verdict of the discrepancies"),
+    Column("quantity", "text", "loss, delta, bias, weight, input or call"),
+    Column("position", "text", "output, hidden or first; empty where there is no layer"),
+    Column("loss", "text", "loss of the cases, without its parameters"),
+    Column("cases", "whole", "cases with such a discrepancy, in the whole run"),
+    Column("left_out", "whole", "how many of them discrepancies does not have, since it has the first 1,000"),
 )
 
 SCALING: Final = (
@@ -148,12 +178,23 @@ FAULT: Final = (
 
 TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
     {
-        "checks": TableEntry("one quantity of one case", NETWORK + CHECK),
-        "discrepancies": TableEntry("one quantity of one case that does not agree", NETWORK + CHECK),
+        "checks": TableEntry(
+            "one quantity of one case, of the first 20,000 cases of a run; --rows says otherwise",
+            NETWORK + CHECK + CHARGE,
+            later=len(CHARGE),
+        ),
+        "discrepancies": TableEntry(
+            "one quantity of one case that does not agree; with the same verdict, quantity, position and loss those of "
+            "the first 1,000 cases (`sorts` counts the others)",
+            NETWORK + CHECK + CHARGE,
+            later=len(CHARGE),
+        ),
         "strata": TableEntry("one stratum: a cell in which coverage and accuracy are counted", STRATUM),
         "accuracy": TableEntry("one kind of quantity in one dtype, measured by exact arithmetic (--certify)", ACCURACY),
         "equations": TableEntry("one equation, or one mistake in it, as the diagnosis found it", EQUATION),
         "faults": TableEntry("one planted fault, or a pair (backproof faults)", FAULT),
+        "pairs": TableEntry("two things that meet in a network, and in how many they did", PAIR),
+        "sorts": TableEntry("one sort of discrepancy, in runs that have more of one than are kept", SORT),
         "scaling": TableEntry("two answers to the same arrays under two reductions or batches", SCALING),
     }
 )

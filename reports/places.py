@@ -1,9 +1,11 @@
-"""Where a report may stand. Nothing is written here and nothing heavy imported, so that it can be asked early."""
+"""Where a report may stand, and how one file gets to its place. Nothing heavy is imported: it is asked early."""
 
 from __future__ import annotations
 
 import errno
 import os
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +13,12 @@ from backproof.reports import ReportError
 
 ENVIRONMENT: Final = "environment.json"
 """The file by which a directory is recognised as a report."""
+
+SCREEN: Final = "screen.json"
+"""What a person was told, as data: the screen of each candidate, line by line."""
+
+SCHEMA: Final = 1
+"""Of SCREEN, and so of the directory as a whole."""
 
 
 def check_place(path: Path) -> None:
@@ -27,3 +35,25 @@ def check_place(path: Path) -> None:
             hindrance = errno.ENOTDIR
     if hindrance:
         raise ReportError(f"cannot write a report at {path}: {os.strerror(hindrance)}")
+
+
+def place(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file, whole or not at all: what was at `path` before stays there until the new one is complete.
+
+    Raises ReportError.
+    """
+    if path.is_dir():
+        raise ReportError(f"{path} is a directory: name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent, delete=False) as written:
+            fresh = Path(written.name)
+            try:
+                written.writelines(parts)
+                written.close()
+                fresh.chmod(0o644)  # a temporary file is private; a result is there to be read
+                fresh.replace(path)
+            finally:
+                fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"cannot write {path}: {error.strerror or error}") from error

@@ -21,10 +21,16 @@ def schema(name: str) -> pa.Schema:
 
 
 def table(name: str, rows: Sequence[Sequence[object]]) -> pa.Table:
-    """The table `name` with these rows, each in the order of its columns; None is an empty cell."""
+    """The table `name` with these rows, each in the order of its columns; None is an empty cell.
+
+    Columns that are filled in later are empty.
+    """
     wanted = schema(name)
-    columns: Iterable[Sequence[object]] = zip(*rows, strict=True) if rows else ([] for _ in wanted)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, wanted, strict=True)]
+    later = TABLES[name].later
+    given = list(wanted)[: len(wanted) - later]
+    columns: Iterable[Sequence[object]] = zip(*rows, strict=True) if rows else ([] for _ in given)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, given, strict=True)]
+    arrays += [pa.nulls(len(rows), field.type) for field in list(wanted)[len(given) :]]
     return pa.Table.from_arrays(arrays, schema=wanted)
 
 
@@ -47,4 +53,4 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

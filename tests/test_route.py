@@ -25,7 +25,7 @@ SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh
 FILES = {
     "checks.csv", "checks.parquet", "discrepancies.csv", "discrepancies.parquet", "strata.csv", "strata.parquet",
     "scaling.csv", "scaling.parquet", "equations.csv", "equations.parquet", "columns.md",
-    "environment.json", "verdict.json", "screen.txt", "summary.md",
+    "environment.json", "verdict.json", "screen.json", "summary.md", "junit.xml", "index.html",
 }  # fmt: skip
 
 

@@ -58,7 +58,8 @@ def test_tables_hold_each_finding_once_in_the_order_of_the_tests(tmp_path: Path)
     assert "## test_it.py::test_one\n\n```text\nwhat was wrong\n```" in summary
     assert sorted(path.name for path in place.iterdir()) == [
         "checks.csv", "checks.parquet", "columns.md", "discrepancies.csv", "discrepancies.parquet",
-        "environment.json", "strata.csv", "strata.parquet", "summary.md", "verdict.json",
+        "environment.json", "index.html", "junit.xml", "screen.json", "strata.csv", "strata.parquet", "summary.md",
+        "verdict.json",
     ]  # fmt: skip
 
 

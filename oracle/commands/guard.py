@@ -97,7 +97,7 @@ def _guarded(subject: Candidate, path: Path, make: str, workers: int | None) -> 
 
 
 def _write(guarded: Guarded, junit: Path | None, summary: Path | None) -> None:
-    from backproof.reports.placing import place
+    from backproof.reports.places import place
 
     if junit is not None:
         place(junit, [guarded.junit()])
@@ -109,7 +109,7 @@ def _write_error(candidate: str, message: str, path: Path) -> None:
     """A server shows what it is given: a run that could not begin is an error there as well."""
     from backproof.reports import ReportError
     from backproof.reports.junit import Entry, junit
-    from backproof.reports.placing import place
+    from backproof.reports.places import place
 
     try:
         place(path, [junit("backproof guard", candidate, [Entry("the whole run", error=message)])])

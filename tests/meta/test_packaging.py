@@ -50,16 +50,16 @@ def dist_info(wheel, name):
 
 
 def test_wheel_holds_every_file_of_the_house(wheel, clone):
-    """Each module of the three folders and each py.typed is in the wheel, and beside them only metadata: no tests."""
+    """Each module, each py.typed and the page's templates are in the wheel, and beside them only metadata: no tests."""
     expected = {
         f"{package}/{path.relative_to(clone / folder).as_posix()}"
         for folder, package in FOLDERS.items()
         for path in (clone / folder).rglob("*")
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.suffix == ".py" or path.name == "py.typed" or path.parent.name == "templates"
     }
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert {"backproof/py.typed", "backproof/scratch/backprop.py", "backproof/reports/__init__.py"} <= expected
+    assert {"backproof/py.typed", "backproof/scratch/backprop.py", "backproof/reports/templates/page.html"} <= expected
     assert found == expected
 
 
