@@ -170,6 +170,7 @@ FAULT: Final = (
     Column("found", "whole", "how many of these the check fails"),
     Column("undecided", "whole", "how many it leaves open, because rounding may explain as much"),
     Column("missed", "whole", "how many it calls right"),
+    Column("caught", "text", "on how many of them each quantity fails, like bias 12"),
     Column("result", "text", "rightly, among equals, wrongly, unexplained; equivalent where nothing ever differs"),
     Column("named", "text", "the name that the diagnosis gave"),
     Column("also_fits", "text", "what gives the same numbers on every network tried"),

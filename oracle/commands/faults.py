@@ -81,6 +81,7 @@ def _show(trials: list[Trial]) -> None:
             *(str(counts[result]) for result in RESULTS),
         )
     console.print(table)
+    console.print(_kills(trials))
     console.print(_confusion(trials))
     for trial in trials:
         if trial.result != "rightly":
@@ -91,6 +92,21 @@ def _show(trials: list[Trial]) -> None:
     seen = len(trials) - counts["equivalent"]
     right = counts["rightly"] + counts["among equals"]
     console.print(f"named rightly, alone or among equals: {right} of {seen}; wrongly: {counts['wrongly']}")
+
+
+def _kills(trials: list[Trial]) -> Table:
+    """The kill matrix: how many faults of each equation fail each quantity on some network."""
+    from rich import box
+    from rich.table import Table
+
+    from backproof.diagnosis.confusion import QUANTITIES, kills
+
+    table = Table(box=box.SIMPLE, title="planted faults by the quantity that gives them away")
+    for column in ("planted", *QUANTITIES):
+        table.add_column(column, justify="left" if column == "planted" else "right")
+    for equation, counts in kills(trials).items():
+        table.add_row(equation, *(str(counts[quantity]) for quantity in QUANTITIES))
+    return table
 
 
 def _confusion(trials: list[Trial]) -> Table:

@@ -1,15 +1,16 @@
 """The check is checked: every fault planted in the handwritten network, found or not, and named rightly or not.
 
-Two matrices come of it. Found: on how many random networks a fault changes the numbers, and on how many of these the
-check says so. Named: which name each planted fault got, alone or among those that give the same numbers everywhere; a
-fault that changes nothing on any network tried is equivalent to a right one, and said to be.
+Two matrices come of it. Found: on how many random networks a fault changes the numbers, on how many of these the
+check says so, and by which quantities. Named: which name each planted fault got, alone or among those that give the
+same numbers everywhere; a fault that changes nothing on any network tried is equivalent to a right one, and said to be.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Literal
 
@@ -31,6 +32,8 @@ from backproof.verdicts import Check, Verdict
 
 Result = Literal["rightly", "among equals", "wrongly", "unexplained", "equivalent"]
 
+QUANTITIES: Final = ("loss", "delta", "bias", "weight", "input", "call")
+"""What a check compares, and the call itself, which may fail."""
 MET: Final = 12
 """On how many networks on which a fault changes the numbers it is examined."""
 RATE: Final = 0.3
@@ -75,8 +78,8 @@ class Trial:
 
     differ: networks among `tried` on which they change numbers by more than half of the digits; found: how many of
     these the check fails; undecided: how many of the others rounding leaves open, so that nothing is claimed; the rest
-    is missed. named: the slugs of the diagnosis, also_fits what it listed beside them. equations: what it
-    holds to be broken.
+    is missed. caught: on how many of these each quantity fails. named: the slugs of the diagnosis, also_fits what it
+    listed beside them. equations: what it holds to be broken.
     """
 
     faults: tuple[str, ...]
@@ -85,6 +88,7 @@ class Trial:
     differ: int
     found: int
     undecided: int = 0
+    caught: Mapping[str, int] = field(default_factory=dict)
     named: tuple[str, ...] = ()
     also_fits: tuple[str, ...] = ()
     equations: tuple[str, ...] = ()
@@ -116,6 +120,7 @@ class Trial:
             self.found,
             self.undecided,
             self.missed,
+            ", ".join(f"{quantity} {count}" for quantity, count in self.caught.items()) or None,
             self.result,
             " + ".join(self.named) or None,
             ", ".join(self.also_fits) or None,
@@ -150,6 +155,7 @@ def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
     examiner = Examiner(subject)
     differing: list[NetworkSpec] = []
     found = undecided = tried = 0
+    caught: Counter[str] = Counter()
     each_shows = _each_shows(hypothesis)
     for spec in islice(iterate_specs(domain, seed=seed, shard=0), TRIED):
         tried += 1
@@ -162,6 +168,7 @@ def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
             continue
         differing.append(spec)
         found += wrong
+        caught.update({check.quantity for check in checks if check.verdict.fails})
         undecided += not wrong and any(check.verdict is Verdict.UNDECIDED for check in checks)
         if len(differing) == MET:
             break
@@ -178,6 +185,7 @@ def _trial(hypothesis: Hypothesis, domain: Domain, seed: int) -> Trial:
         differ=len(differing),
         found=found,
         undecided=undecided,
+        caught={quantity: caught[quantity] for quantity in QUANTITIES if caught[quantity]},
         named=named if findings.named else (),
         also_fits=tuple(dict.fromkeys(other for diagnosis in findings.diagnoses for other in diagnosis.also_fits)),
         equations=_broken(findings),
@@ -273,6 +281,14 @@ def confusion(trials: Sequence[Trial]) -> dict[tuple[str, str], int]:
             named = trial.result
         counts[trial.equation, named] = counts.get((trial.equation, named), 0) + 1
     return counts
+
+
+def kills(trials: Sequence[Trial]) -> dict[str, dict[str, int]]:
+    """Equation -> quantity -> how many faults of this equation it catches on some network; pairs at the end."""
+    return {
+        equation: {quantity: sum(quantity in trial.caught for trial in group) for quantity in QUANTITIES}
+        for equation, group in by_equation(trials).items()
+    }
 
 
 def by_equation(trials: Sequence[Trial]) -> dict[str, list[Trial]]:

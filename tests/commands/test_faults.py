@@ -10,7 +10,9 @@ from backproof.diagnosis.confusion import Trial
 from backproof.diagnosis.faults import FAULTS
 from backproof.reports.columns import TABLES
 
-RIGHT = Trial(faults=("bias_zero",), equation="BP3", tried=20, differ=12, found=12, named=("bias_zero",))
+RIGHT = Trial(
+    faults=("bias_zero",), equation="BP3", tried=20, differ=12, found=12, caught={"bias": 12}, named=("bias_zero",)
+)
 EQUIVALENT = Trial(faults=("derivative_at_a",), equation="BP1", tried=600, differ=0, found=0)
 AMONG = Trial(
     faults=("bias_negated",), equation="BP3", tried=20, differ=12, found=11, undecided=1, named=("bias_of_ones",),
@@ -56,7 +58,9 @@ def test_matrix_counts_by_equation_and_lists_what_is_not_named_alone(trials):
     trials(RIGHT, AMONG, EQUIVALENT, pairs=(PAIR,))
     done = run("bias_zero", "bias_negated", "derivative_at_a", "--pairs", "1")
     assert done.exit_code == 0
-    matrix, named = done.stdout.split("planted faults (rows)")
+    matrix, rest = done.stdout.split("planted faults by the quantity")
+    killed, named = rest.split("planted faults (rows)")
+    assert ["BP3", "0", "0", "1", "0", "0", "0"] in [line.split() for line in killed.splitlines()]
     assert "\u2026" not in matrix  # every column is as wide as its name
     rows = {line.split()[0]: line.split()[1:] for line in matrix.splitlines() if line.strip()}
     # faults, networks, found, undecided, missed, rightly, among equals, wrongly, unexplained, equivalent

@@ -8,6 +8,7 @@ from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis.confusion import (
     MET,
+    QUANTITIES,
     Trial,
     _trial,
     alone,
@@ -15,6 +16,7 @@ from backproof.diagnosis.confusion import (
     confusion,
     differs,
     in_pairs,
+    kills,
     one_shape,
     summary,
 )
@@ -43,6 +45,7 @@ def test_planted_fault_is_found_and_rightly_named(name):
     trial = alone(fault, domain=one_shape() if fault.remembers else ROOM)
     assert (trial.missed, trial.undecided) == (0, 0)
     assert trial.found == trial.differ == MET
+    assert max(trial.caught.values()) == MET
     assert trial.result in ("rightly", "among equals")
     assert trial.equation == fault.equation
     assert len(trial.row()) == len(TABLES["faults"].columns)
@@ -119,7 +122,9 @@ def test_result_of_a_trial(fields, result):
 
 def test_row_of_a_trial_has_the_declared_columns():
     """In the order of the table, with None for what is not there."""
-    trial = replace(TRIAL, differ=10, found=7, undecided=1, also_fits=("a", "b"), equations=("BP3",))
+    trial = replace(
+        TRIAL, differ=10, found=7, undecided=1, caught={"bias": 7}, also_fits=("a", "b"), equations=("BP3",)
+    )
     names = [column.name for column in TABLES["faults"].columns]
     assert dict(zip(names, trial.row(), strict=True)) == {
         "faults": "bias_negated",
@@ -129,6 +134,7 @@ def test_row_of_a_trial_has_the_declared_columns():
         "found": 7,
         "undecided": 1,
         "missed": 2,
+        "caught": "bias 7",
         "result": "rightly",
         "named": "bias_negated",
         "also_fits": "a, b",
@@ -150,6 +156,14 @@ def test_confusion_is_between_the_equations_of_fault_and_name():
     assert confusion(trials) == {
         ("BP3", "BP3"): 2, ("BP3", "BP4+loss"): 1, ("BP3", "unexplained"): 1, ("BP3", "equivalent"): 1,
     }  # fmt: skip
+
+
+def test_kill_matrix_counts_the_faults_that_a_quantity_gives_away():
+    """Of each equation, and of the pairs; a quantity that catches none stands there with 0."""
+    pair = replace(TRIAL, faults=("bias_negated", "loss_halved"), equation="BP3+loss", caught={"loss": 3, "bias": 12})
+    caught = kills([replace(TRIAL, caught={"bias": 12}), replace(TRIAL, caught={"bias": 1, "weight": 2}), pair])
+    nothing = dict.fromkeys(QUANTITIES, 0)
+    assert caught == {"BP3": {**nothing, "bias": 2, "weight": 1}, "pairs": {**nothing, "loss": 1, "bias": 1}}
 
 
 def test_trials_are_counted_by_equation_and_by_result():
