@@ -10,7 +10,7 @@ import hashlib
 import json
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from backproof.environment import version
 from backproof.examine import Truth
 from backproof.outcome import Report
 from backproof.probe import first_contact
-from backproof.reports.baselines import VERDICTS, Baseline, BaselineError, Key, Row, allowed
+from backproof.reports.baselines import CALL, VERDICTS, Baseline, BaselineError, Key, Row, Verdicts, allowed
 from backproof.reports.junit import Entry, junit
 from backproof.reports.places import place
 from backproof.route import CASES, Progress, check
@@ -122,7 +122,7 @@ def guard(
     Raises BaselineError where these networks cannot be drawn any more, and whatever `check` raises.
     """
     domain = _domain(baseline)
-    specs = list(drawn(domain, seed=baseline.seed, cases=baseline.cases))
+    specs = list(drawn(domain, **_drawing(baseline)))
     if digest(specs) != baseline.networks:
         raise BaselineError(
             f"this version of Backproof draws other networks from that domain and seed than {baseline.backproof} did, "
@@ -153,10 +153,11 @@ def guard(
 def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> Guarded:
     """A report on a baseline's networks, stratum by stratum."""
     now = {row.key: row for row in rows_of(report)}
+    worse = _worsened(baseline, report)
     held = []
     for row in baseline.rows:
         found = now.pop(row.key, None)
-        complaints = tuple(_complaints(row, found, name))
+        complaints = tuple(_complaints(row, found, worse[row.key], name))
         observed, worst = (None, "") if found is None else (found.observed, found.worst_case)
         held.append(Held(row=row, observed=observed, worst_case=worst, complaints=complaints))
     beside = []
@@ -176,7 +177,34 @@ def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> G
     )
 
 
-def _complaints(row: Row, now: Row | None, candidate: str) -> Iterator[str]:
+Worsened = tuple[str, str, str]
+"""What one quantity of a case got, what it gets, and the case."""
+
+
+def _worsened(baseline: Baseline, report: Report) -> Mapping[Key, list[Worsened]]:
+    """Every verdict that is worse than that on the same quantity of the same case was, by stratum.
+
+    What fails is told as such. A case that was not supported cannot get worse than that.
+    """
+    found: defaultdict[Key, list[Worsened]] = defaultdict(list)
+    specs = {spec.id: (number, spec) for number, spec in enumerate(drawn(_domain(baseline), **_drawing(baseline)))}
+    for case, quantities in verdicts_of(report).items():
+        number, spec = specs[case]
+        if baseline.verdicts.of(number, CALL) != VERDICTS[0]:
+            continue
+        for quantity, word in quantities.items():
+            before = baseline.verdicts.of(number, quantity)
+            if word in VERDICTS and VERDICTS.index(word) > VERDICTS.index(before):
+                for key in strata_of(spec):
+                    found[key].append((before, word, case))
+    return found
+
+
+def _drawing(baseline: Baseline) -> dict[str, int]:
+    return {"seed": baseline.seed, "cases": baseline.cases}
+
+
+def _complaints(row: Row, now: Row | None, worse: Sequence[Worsened], candidate: str) -> Iterator[str]:
     decided = _decided(row)
     if now is None or (decided and not _decided(now)):
         yield "no longer covered: nothing of it could be compared"
@@ -185,26 +213,16 @@ def _complaints(row: Row, now: Row | None, candidate: str) -> Iterator[str]:
     if failing:
         words = ", ".join(f"{count} {word}" for word, count in now.verdicts.items() if word not in VERDICTS)
         yield f"{words} of {sum(now.verdicts.values())} quantities"
-    elif worse := _worse(row, now):
-        yield worse
+    elif worse:
+        counts = Counter((before, after) for before, after, _ in worse)
+        words = ", ".join(f"{count} {after} that did {before}" for (before, after), count in counts.items())
+        yield f"verdicts are worse, {words}: backproof check {shlex.quote(candidate)} --case {worse[0][2]}"
     if now.observed is not None and not now.observed <= row.allowed:
         before = "nothing" if row.observed is None else f"{row.observed:.3g}"
         yield (
             f"error / bound {now.observed:.3g}, allowed {row.allowed:g}, was {before}: "
             f"backproof check {shlex.quote(candidate)} --case {now.worst_case}"
         )
-
-
-def _worse(row: Row, now: Row) -> str:
-    """The first step down the verdicts that more quantities have taken than before; empty where none has."""
-    for at in range(1, len(VERDICTS)):
-        before = sum(row.verdicts.get(word, 0) for word in VERDICTS[at:])
-        after = sum(now.verdicts.get(word, 0) for word in VERDICTS[at:])
-        if after > before:
-            grown = [word for word in VERDICTS[at:] if now.verdicts.get(word, 0) > row.verdicts.get(word, 0)]
-            told = ", ".join(f"{now.verdicts[word]} {word}, was {row.verdicts.get(word, 0)}" for word in grown)
-            return f"verdicts are worse: {told}"
-    return ""
 
 
 def _decided(row: Row) -> int:
@@ -235,6 +253,7 @@ def accepted(
     domain = candidate.domain
     report = check(candidate, domain, cases=cases, seed=seed, truth=truth, workers=workers, progress=progress)
     if report.verdict == "agrees" and not report.interrupted:
+        numbers = {spec.id: number for number, spec in enumerate(drawn(domain, seed=seed, cases=cases))}
         baseline = Baseline(
             candidate=candidate.name,
             cases=cases,
@@ -244,6 +263,7 @@ def accepted(
             backproof=version("backproof") or "",
             domain=json.dumps(domain.settings(), sort_keys=True),
             networks=digest(drawn(domain, seed=seed, cases=cases)),
+            verdicts=Verdicts.among({numbers[case]: words for case, words in verdicts_of(report).items()}),
             rows=tuple(rows_of(report)),
         )
         place(path, [baseline.text().encode()])
@@ -267,9 +287,19 @@ def rows_of(report: Report) -> Iterator[Row]:
             cases=stratum.cases,
             verdicts=dict(verdicts[key]),
             observed=observed,
-            allowed=allowed(observed or 0.0),
+            allowed=1.0 if observed is None else allowed(observed),
             worst_case=stratum.worst_case,
         )
+
+
+def verdicts_of(report: Report) -> dict[str, dict[str, str]]:
+    """Case -> quantity, like "weight.2" -> its verdict."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    columns = report.tables["checks"].select(["case", "quantity", "layer", "verdict"]).to_pydict()
+    for case, quantity, layer, verdict in zip(*columns.values(), strict=True):
+        name = quantity if layer is None else f"{quantity}.{layer}"
+        found[case][name] = verdict
+    return found
 
 
 def digest(specs: Iterable[NetworkSpec]) -> str:

@@ -1,28 +1,34 @@
 """Baselines: the accuracy that is accepted of a candidate, stratum by stratum, as a CSV file to commit and to edit.
 
-Lines that begin with # say how the numbers came about; below them stands one row per stratum.
+Lines that begin with # say how the numbers came about, and which verdict every quantity of every case had: the usual
+one of its kind, and for single cases what differs from that. Below them stands one row per stratum.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import frexp, inf, ldexp
 from pathlib import Path
 from typing import Final
 
 from backproof.reports import ReportError
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 FINEST: Final = 2.0**-10
 """Below a thousandth of the bound there is no accuracy to lose: another order of summation takes it there and back."""
 
 VERDICTS: Final = ("agree", "reference_wrong", "kink", "undecided", "not_offered", "unsupported")
 """What a candidate that is accepted may get, from the best to the worst."""
 
+CALL: Final = "call"
+"""The quantity of a verdict on a whole call, where there is nothing of it to compare."""
+
 _MARK: Final = "# backproof baseline"
+_CASE: Final = "case "
 _SAID: Final = ("schema", "candidate", "cases", "seed", "reference", "torch", "backproof", "domain", "networks")
 _KEY: Final = ("stratum", "name", "reduction", "dtype")
 _COLUMNS: Final = (*_KEY, "cases", *VERDICTS, "observed", "allowed", "worst_case")
@@ -64,8 +70,57 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verdicts:
+    """The verdict on every quantity of every case, in few words.
+
+    usual: kind of quantity, like "weight" -> its commonest verdict. unusual: case, counted from 0 -> quantity, like
+    "weight.2" -> the verdict, where it is another.
+    """
+
+    usual: Mapping[str, str] = field(default_factory=dict)
+    unusual: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def among(cls, found: Mapping[int, Mapping[str, str]]) -> Verdicts:
+        """The same of all: case -> quantity -> verdict."""
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for quantities in found.values():
+            for quantity, word in quantities.items():
+                if quantity != CALL:  # a case has it, or all the others
+                    counts[_kind(quantity)][word] += 1
+        usual = {kind: min(words, key=lambda word: (-words[word], word)) for kind, words in sorted(counts.items())}
+        differing = {
+            case: {quantity: word for quantity, word in quantities.items() if word != usual.get(_kind(quantity))}
+            for case, quantities in sorted(found.items())
+        }
+        return cls(usual=usual, unusual={case: words for case, words in differing.items() if words})
+
+    def of(self, case: int, quantity: str) -> str:
+        """One of them; "agree" for what there was not, so that nothing new is taken for better."""
+        return self.unusual.get(case, {}).get(quantity) or self.usual.get(_kind(quantity), VERDICTS[0])
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """(name, value) of lines that say it."""
+        yield "usual", _grouped(self.usual)
+        for case, words in self.unusual.items():
+            yield f"{_CASE}{case}", _grouped(words)
+
+
+def _kind(quantity: str) -> str:
+    return quantity.partition(".")[0]
+
+
+def _grouped(words: Mapping[str, str]) -> str:
+    """`agree loss weight; not_offered input`: verdicts from the best to the worst, and what had them."""
+    groups: dict[str, list[str]] = {}
+    for quantity, word in sorted(words.items()):
+        groups.setdefault(word, []).append(quantity)
+    return "; ".join(f"{word} {' '.join(groups[word])}" for word in VERDICTS if word in groups)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """How the numbers came about, and the strata.
+    """How the numbers came about, the verdicts, and the strata.
 
     reference: "torch" or "exact"; torch: its version. domain: JSON, the fields of Domain that are not at their
     defaults. networks: a digest of the ids of the cases, by which it shows that they can still be drawn.
@@ -79,11 +134,13 @@ class Baseline:
     backproof: str
     domain: str
     networks: str
+    verdicts: Verdicts
     rows: tuple[Row, ...]
 
     def text(self) -> str:
         """The file."""
         said = {"schema": SCHEMA, **{name: getattr(self, name) for name in _SAID[1:]}}
+        said |= self.verdicts.lines()
         lines = [_MARK, *(f"# {name}: {' '.join(str(value).split())}" for name, value in said.items())]
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
@@ -95,8 +152,11 @@ class Baseline:
         return "\n".join(lines) + "\n" + table.getvalue()
 
 
-def read_baseline(path: Path, *, command: str) -> Baseline:
-    """The baseline at `path`; `command` makes one.  Raises BaselineError."""
+def read_baseline(path: Path, *, command: str, renew: bool = False) -> Baseline:
+    """The baseline at `path`; `command` makes one. renew: of an older schema, how it came about.  Raises BaselineError.
+
+    What is to be renewed has no strata and no verdicts: they are made anew.
+    """
     if path.is_dir():
         raise BaselineError(f"{path} is a directory; a baseline is one CSV file")
     try:
@@ -117,8 +177,14 @@ def read_baseline(path: Path, *, command: str) -> Baseline:
             f"{path} has schema {schema}, written by Backproof {said.get('backproof', 'of a later version')}; this "
             f"version reads schema {SCHEMA}: upgrade it, or make the baseline again"
         )
+    old = schema.isdigit() and int(schema) < SCHEMA
+    if old and not renew:
+        raise BaselineError(
+            f"{path} has schema {schema}, in which verdicts were only counted, and this version reads schema {SCHEMA}. "
+            f"Make it anew:\n    {command}"
+        )
     again = f"Mend the line, or delete the file and make it again:\n    {command}"
-    if missing := [name for name in _SAID if name not in said]:
+    if missing := [name for name in (*_SAID, *([] if old else ["usual"])) if name not in said]:
         raise BaselineError(f"{path} is damaged: no line '# {missing[0]}: ...'. {again}")
     try:
         return Baseline(
@@ -130,7 +196,8 @@ def read_baseline(path: Path, *, command: str) -> Baseline:
             backproof=said["backproof"],
             domain=said["domain"],
             networks=said["networks"],
-            rows=_rows(lines[start:], start + 1),
+            verdicts=Verdicts() if old else _verdicts(said),
+            rows=() if old else _rows(lines[start:], start + 1),
         )
     except ValueError as error:
         raise BaselineError(f"{path} is damaged: {error}. {again}") from None
@@ -139,6 +206,21 @@ def read_baseline(path: Path, *, command: str) -> Baseline:
 def _stated(line: str) -> tuple[str, str]:
     name, _, value = line.removeprefix("#").partition(":")
     return name.strip(), value.strip()
+
+
+def _verdicts(said: Mapping[str, str]) -> Verdicts:
+    cases = {name: words for name, words in said.items() if name.startswith(_CASE)}
+    unusual = {_count(name.removeprefix(_CASE), "a case", 0): _ungrouped(name, words) for name, words in cases.items()}
+    return Verdicts(usual=_ungrouped("usual", said["usual"]), unusual=unusual)
+
+
+def _ungrouped(name: str, text: str) -> dict[str, str]:
+    found = {}
+    for group in text.split(";"):
+        word, *quantities = group.split() or [""]
+        _one_of(word, f"a verdict in the line '# {name}: ...'", VERDICTS)
+        found.update(dict.fromkeys(quantities, word))
+    return found
 
 
 def _rows(lines: Sequence[str], number: int) -> tuple[Row, ...]:

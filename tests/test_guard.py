@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -14,6 +15,8 @@ from backproof.candidates.contract import Answer, load
 from backproof.cases import Case, Domain
 from backproof.guard import Guarded, accepted, guard
 from backproof.reports.baselines import Baseline, BaselineError, read_baseline
+from backproof.shards import drawn
+from backproof.tally import strata_of
 
 SMALL = Domain(
     depth=(1, 2),
@@ -61,6 +64,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("guard") / "baseline.csv"
     assert accepted(Scripted(), place, before=None, cases=CASES).verdict == "agrees"
     return place
+
+
+def accepted_as(candidate: Scripted) -> Baseline:
+    """Its baseline."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "baseline.csv"
+        assert accepted(candidate, place, before=None, cases=CASES).verdict == "agrees"
+        return of(place)
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +144,54 @@ def test_a_verdict_that_worsens_fails(baseline: Baseline):
     held = guard(less, baseline)
     assert held.report.verdict == "agrees"
     assert {each.row.key for each in held.failed} == {row.key for row in baseline.rows}
-    assert "verdicts are worse: " in held.failed[0].complaints[0]
-    assert " not_offered, was 0" in held.failed[0].complaints[0]
-    fewer = tuple(replace(row, verdicts={"agree": 1, "not_offered": 99}) for row in baseline.rows)
-    assert guard(Scripted(), replace(baseline, rows=fewer)).holds
+    assert held.failed[0].complaints[0].startswith("verdicts are worse, ")
+    assert " not_offered that did agree: backproof check scripted --case " in held.failed[0].complaints[0]
+    assert guard(Scripted(), accepted_as(less)).holds
+
+
+def test_what_got_better_does_not_make_up_for_what_got_worse():
+    """One quantity against another, or one case against another: both show, though there are as many of each."""
+
+    def without(quantity: str, cases: int) -> Scripted:
+        """Offers one of two, by turns."""
+
+        def change(case: Case, answer: Answer) -> Answer:
+            odd = (case.spec.seed % 2) == cases
+            return replace(answer, **{quantity: None}) if odd else answer
+
+        return Scripted(change)
+
+    before = without("inputs", 0)
+    accepted_before = accepted_as(before)
+    assert guard(before, accepted_before).holds
+    for after, number in ((without("deltas", 0), 0), (without("inputs", 1), 1)):
+        failed = {each.row.key for each in guard(after, accepted_before).failed}
+        specs = drawn(SMALL, seed=0, cases=CASES)
+        assert failed == {key for spec in specs if spec.seed % 2 == number for key in strata_of(spec)}
+
+
+def test_a_case_that_was_not_supported_cannot_get_worse():
+    """Whatever it offers now, as long as it is right; and one that was is not left out without a word."""
+    picky = Scripted(lambda case, answer: Answer(failure="unsupported") if relu(case) else answer)
+    less = Scripted(lambda case, answer: replace(answer, inputs=None) if relu(case) else answer)
+    before = accepted_as(picky)
+    never = [row for row in before.rows if row.observed is None]
+    assert all(row.allowed == 1.0 for row in never)
+    assert guard(less, replace(before, rows=tuple(replace(row, allowed=1.0) for row in before.rows))).holds
+    failed = guard(picky, accepted_as(less)).failed
+    assert any("unsupported that did agree" in complaint for each in failed for complaint in each.complaints)
+
+
+def test_a_baseline_that_only_counted_verdicts_is_made_anew(path: Path, tmp_path: Path):
+    """It is refused, with the command; which takes over how it came about."""
+    old = tmp_path / "baseline.csv"
+    old.write_text(path.read_text().replace("# schema: 2", "# schema: 1").replace("# seed: 0", "# seed: 3"))
+    with pytest.raises(BaselineError, match=r"has schema 1, in which verdicts .*Make it anew:\n    make$"):
+        of(old)
+    renewed = read_baseline(old, command="make", renew=True)
+    assert (renewed.rows, renewed.seed, renewed.cases) == ((), 3, CASES)
+    accepted(Scripted(), old, before=renewed)
+    assert (of(old).seed, of(old).cases) == (3, CASES)
 
 
 def test_a_wrong_candidate_fails_where_it_is_wrong(baseline: Baseline):

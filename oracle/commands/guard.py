@@ -81,7 +81,7 @@ def _update(subject: Candidate, path: Path, make: str, settings: dict[str, Any])
     from backproof.reports.baselines import read_baseline
     from backproof.route import CASES
 
-    before = read_baseline(path, command=make) if path.exists() else None
+    before = read_baseline(path, command=make, renew=True) if path.exists() else None
     total = settings["cases"] or (CASES if before is None else before.cases)
     with progress(subject.name, total) as told:
         return accepted(subject, path, before=before, progress=told, **settings)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from backproof.reports.baselines import FINEST, VERDICTS, Baseline, BaselineError, Row, allowed, read_baseline
+from backproof.reports.baselines import (
+    FINEST,
+    VERDICTS,
+    Baseline,
+    BaselineError,
+    Row,
+    Verdicts,
+    allowed,
+    read_baseline,
+)
 
 ROW = Row(
     key=("activation", "relu", "", "float64"),
@@ -25,6 +34,10 @@ BASELINE = Baseline(
     backproof="0.1.0",
     domain='{"losses": ["mse", "l1"]}',
     networks="00ff",
+    verdicts=Verdicts(
+        usual={"loss": "agree", "weight": "agree", "input": "not_offered"},
+        unusual={2: {"weight.1": "kink", "loss": "kink", "input": "agree"}},
+    ),
     rows=(ROW, replace(ROW, key=("loss", "mse", "mean", "float64"), observed=None, worst_case="")),
 )
 
@@ -50,6 +63,25 @@ def test_a_baseline_reads_back(tmp_path: Path):
     assert found.rows[1].name == "loss mse mean float64"
 
 
+def test_verdicts_are_said_in_few_words():
+    """The usual one of each kind of quantity, and each that differs; what a call got is none of the usual ones."""
+    found = {
+        0: {"loss": "agree", "weight.1": "agree", "weight.2": "undecided"},
+        1: {"loss": "agree", "weight.1": "agree"},
+        2: {"call": "unsupported"},
+        3: {"call": "unsupported"},
+    }
+    verdicts = Verdicts.among(found)
+    assert dict(verdicts.lines()) == {
+        "usual": "agree loss weight",
+        "case 0": "undecided weight.2",
+        "case 2": "unsupported call",
+        "case 3": "unsupported call",
+    }
+    assert {case: {name: verdicts.of(case, name) for name in words} for case, words in found.items()} == found
+    assert verdicts.of(1, "call") == verdicts.of(1, "bias.1") == "agree"
+
+
 def test_allowed_may_be_edited_by_hand(tmp_path: Path):
     """In any editor, with the line ends of any system."""
     path = tmp_path / "baseline.csv"
@@ -72,18 +104,23 @@ def test_a_missing_baseline_comes_with_the_command_that_makes_one(tmp_path: Path
     ("old", "new", "message"),
     [
         ("# backproof baseline", "stratum,name", "is no baseline of ours, and stays as it is"),
-        ("# schema: 1", "# schema: 2", r"has schema 2, written by Backproof 0\.1\.0; this version reads schema 1"),
+        ("# schema: 2", "# schema: 3", r"has schema 3, written by Backproof 0\.1\.0; this version reads schema 2"),
+        ("# schema: 2", "# schema: 1", r"has schema 1, in which verdicts were only counted, .*anew:\n    make"),
+        ("# usual: agree loss", "# others: agree loss", r"is damaged: no line '# usual: \.\.\.'"),
+        ("# case 2: agree input", "# case x: agree input", "is damaged: a case must be a whole number, at least 0; g"),
+        ("kink loss", "kinks loss", r"is damaged: a verdict in the line '# case 2: \.\.\.' must be agree or .* got 'k"),
+        ("not_offered input", "", r"is damaged: a verdict in the line '# usual: \.\.\.' must be agree or .*; got ''"),
         ("# seed: 0\n", "", r"is damaged: no line '# seed: \.\.\.'. Mend the line, or delete the file .*\n    make"),
         ("# cases: 3", "# cases: many", "is damaged: cases must be a whole number, at least 1; got 'many'"),
         ("# reference: torch", "# reference: jax", "reference must be torch or exact; got 'jax'"),
-        ("stratum,name", "name,stratum", "line 11 must name the columns stratum,name,reduction"),
-        (",0.1,0.25,", ",0.1,2,", "line 12: allowed is above 0 and at most 1, .* got 2"),
-        (",0.1,0.25,", ",0.1,nan,", "line 12: allowed is above 0 and at most 1, .* got nan"),
-        (",0.1,0.25,", ",0.1,x,", "line 12: allowed must be a number; got 'x'"),
-        (",0.1,0.25,", ",0.25,", "line 12: zip"),
-        ("activation,relu,,float64,3", "activation,relu,,float64,-3", "line 12: cases must be a whole number"),
-        ("activation,relu,,float64", "loss,mse,mean,float64", "line 13: loss mse mean float64 stands there twice"),
-        ("loss,mse", "losses,mse", "line 13: stratum must be activation or loss; got 'losses'"),
+        ("stratum,name", "name,stratum", "line 13 must name the columns stratum,name,reduction"),
+        (",0.1,0.25,", ",0.1,2,", "line 14: allowed is above 0 and at most 1, .* got 2"),
+        (",0.1,0.25,", ",0.1,nan,", "line 14: allowed is above 0 and at most 1, .* got nan"),
+        (",0.1,0.25,", ",0.1,x,", "line 14: allowed must be a number; got 'x'"),
+        (",0.1,0.25,", ",0.25,", "line 14: zip"),
+        ("activation,relu,,float64,3", "activation,relu,,float64,-3", "line 14: cases must be a whole number"),
+        ("activation,relu,,float64", "loss,mse,mean,float64", "line 15: loss mse mean float64 stands there twice"),
+        ("loss,mse", "losses,mse", "line 15: stratum must be activation or loss; got 'losses'"),
     ],
 )  # fmt: skip
 def test_a_damaged_foreign_or_newer_baseline_is_explained(tmp_path: Path, old: str, new: str, message: str):
