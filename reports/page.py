@@ -36,8 +36,8 @@ _TEMPLATES: Final = Path(__file__).with_name("templates")
 _MARKS: Final = {"agrees": "✓", "disagrees": "✗", "cannot_run": "!"}
 _LOOKS: Final = {"Where": "where", "Yours": "formula yours", "Right": "formula right", "By hand": "formula",
                  "Look for": "formula", "Again": "formula", "Learn": "formula"}  # fmt: skip
-_ROW: Final = ("quantity", "case", "verdict", "error_over_bound", "max_abs_error", "bound", "worst_index",
-               "candidate_value", "reference_value", "exact_value")  # fmt: skip
+_ROW: Final = ("quantity", "verdict", "error_over_bound", "max_abs_error", "bound", "worst_index", "candidate_value",
+               "reference_value", "exact_value", "equation", "diagnosis", "note", "case")  # fmt: skip
 _STRATUM: Final = ("name", "stratum", "reduction", "dtype", "cases", "quantities", "disagreements", "kinks",
                    "undecided", "worst_error_over_bound", "median_error_over_bound", "worst_case")  # fmt: skip
 _SCALING: Final = ("loss", "compared", "batch_size", "outputs", "divisor", "expected", "loss_ratio", "gradient_ratio",
@@ -47,7 +47,7 @@ _EQUATION: Final = ("equation", "status", "position", "fault", "used", "wanted",
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One part of the page; wide: its plot may be wider than a phone."""
+    """One part of the page; wide: its first plot may be wider than a phone. The first has a row of its own."""
 
     id: str
     heading: str
@@ -249,9 +249,8 @@ def _discrepancies(run: Run) -> Section:
     shown = pa.concat_tables([*kept[0], *kept[1]]).slice(0, SHOWN)
     left = total - shown.num_rows
     rest = f"{left:,} more are not shown here: all {total:,} are in discrepancies.csv and discrepancies.parquet."
-    columns = (*_ROW, *(name for name in ("equation", "diagnosis") if name in shown.column_names), "note")
     found = view(
-        named(shown), "discrepancies", columns, mark="table-discrepancies", after=rest if left else "",
+        named(shown), "discrepancies", _ROW, mark="table-discrepancies", after=rest if left else "",
         caption=f"{shown.num_rows:,} of {total:,} quantities that do not agree, those that fail first",
     )  # fmt: skip
     return Section(id="discrepancies", heading="Discrepancies", tables=(found,))

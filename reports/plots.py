@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -216,8 +216,8 @@ def _titles(measures: Measures) -> list[str]:
 
 
 def _histogram(spread: Spread, colours: Mapping[str, str]) -> Figure:
-    figure, axes = _figure(5.4, 3.1, colours)
-    low, high = _span([spread])
+    figure, axes = _figure(7.6, 2.6, colours)
+    low, high = _span(spread.ratios)
     bins = _BINS_PER_DECADE
     counts = [0] * ((high - low) * bins)
     none = infinite = 0
@@ -234,9 +234,10 @@ def _histogram(spread: Spread, colours: Mapping[str, str]) -> Figure:
     fill = [colours["data"] if edge < 0 else colours["beyond"] for edge in edges]
     axes.bar(edges, counts, width=0.92 / bins, align="edge", color=fill)
     ticks = [(float(power), _power(power)) for power in range(low, high + 1, _stride(high - low))]
-    for count, at, text, colour in ((none, low - 0.7, "0", "data"), (infinite, high + 0.7, "∞", "beyond")):
+    beside = (high - low) / 24 + 0.2
+    for count, at, text, colour in ((none, low - beside, "0", "data"), (infinite, high + beside, "∞", "beyond")):
         if count:
-            axes.bar([at], [count], width=0.5, color=colours[colour])
+            axes.bar([at], [count], width=beside * 0.75, color=colours[colour])
             ticks.append((at, text))
     axes.set_xticks(*map(list, zip(*ticks, strict=True)))
     axes.axvline(0.0, color=colours["ink"], linewidth=1.2, linestyle=(0, (4, 2)))
@@ -260,18 +261,20 @@ def _histogram(spread: Spread, colours: Mapping[str, str]) -> Figure:
 def _growth(spreads: Mapping[int, Spread], axis: str, colours: Mapping[str, str]) -> Figure:
     figure, axes = _figure(5.4, 3.1, colours)
     numbers = sorted(spreads)
-    low, high = _span(spreads.values())
+    quantiles = {share: [spreads[number].quantile(share) for number in numbers] for share in (0.25, 0.5, 0.75)}
+    worst = [spreads[number].worst for number in numbers]
+    low, high = _span([*quantiles[0.25], *quantiles[0.5], *worst])
 
     def at(ratios: Sequence[float]) -> list[float]:
         return [low if not ratio else min(max(math.log10(ratio), low), high) for ratio in ratios]
 
-    middle, lower, upper = (at([spreads[n].quantile(share) for n in numbers]) for share in (0.5, 0.25, 0.75))
-    worst = at([spreads[number].worst for number in numbers])
     marked = len(numbers) <= 40
+    lower, upper = at(quantiles[0.25]), at(quantiles[0.75])
     axes.fill_between(numbers, lower, upper, color=colours["band"], linewidth=0, label="middle half")
+    middle = at(quantiles[0.5])
     axes.plot(numbers, middle, color=colours["data"], marker="o" if marked else "", markersize=4, label="median")
     axes.plot(
-        numbers, worst, color=colours["beyond"], marker="^" if marked else "", markersize=5, linewidth=1.0,
+        numbers, at(worst), color=colours["beyond"], marker="^" if marked else "", markersize=5, linewidth=1.0,
         linestyle=(0, (1, 1.5)), label="worst",
     )  # fmt: skip
     axes.axhline(0.0, color=colours["ink"], linewidth=1.2, linestyle=(0, (4, 2)))
@@ -286,9 +289,9 @@ def _growth(spreads: Mapping[int, Spread], axis: str, colours: Mapping[str, str]
     return figure
 
 
-def _span(spreads: Any) -> tuple[int, int]:
+def _span(ratios: Iterable[float]) -> tuple[int, int]:
     """The powers of ten between which finite numbers lie, with 1 inside."""
-    found = [ratio for spread in spreads for ratio in spread.ratios if 0.0 < ratio < math.inf] or [1.0]
+    found = [ratio for ratio in ratios if 0.0 < ratio < math.inf] or [1.0]
     low, high = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
     return max(min(low, -1), _DECADES[0]), min(max(high, 1), _DECADES[1])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -67,12 +67,12 @@ def view(found: pa.Table, name: str, columns: Sequence[str], *, mark: str, capti
     """Some columns of a table of TABLES, less those in which nothing stands.  mark: its id on the page."""
     declared = {column.name: column for column in TABLES[name].columns}
     rows = found.select(list(columns)).to_pylist()
-    chosen = [declared[column] for column in columns if not rows or any(row[column] not in (None, "") for row in rows)]
+    chosen = [column for column in columns if not rows or any(row[column] not in (None, "") for row in rows)]
     return View(
         id=mark,
         caption=caption,
-        columns=tuple(map(_heading, chosen)),
-        rows=tuple(tuple(_cell(row[column.name], column) for column in chosen) for row in rows),
+        columns=tuple(_heading(declared[column]) for column in chosen),
+        rows=tuple(tuple(_cell(row, declared[column]) for column in chosen) for row in rows),
         after=after,
     )
 
@@ -157,7 +157,8 @@ def _plain(text: str) -> Cell:
     return Cell(text=text)
 
 
-def _cell(content: Any, column: Column) -> Cell:
+def _cell(row: Mapping[str, Any], column: Column) -> Cell:
+    content = row[column.name]
     if column.kind == "text":
         return Cell(text=content or "", look=_look(content or "", column.name))
     if content is None:
@@ -165,7 +166,9 @@ def _cell(content: Any, column: Column) -> Cell:
     if column.kind == "whole":
         return Cell(text=f"{content:,}" if column.name != "seed" else str(content), value=str(content), look="number")
     if column.name in ("error_over_bound", "worst_error_over_bound"):
-        return ratio(content)
+        cell = ratio(content)
+        # Of what neither agrees nor fails it says nothing about the candidate.
+        return cell if fails(row.get("verdict", "disagree")) else replace(cell, look="number")
     if column.name.endswith("_value"):
         return Cell(text=f"{content:.9g}", value=_value(content), look="number")
     return Cell(text=digits(content), value=_value(content), look="number")
