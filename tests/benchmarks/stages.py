@@ -1,0 +1,121 @@
+"""What a case costs on its way through Backproof, stage by stage, over PyTorch's own forward and backward pass on it.
+
+    generate        the network is drawn and its arrays are made
+    candidate       scratch's answer
+    reference       PyTorch's autograd in float64
+    bound           how far rounding reaches, entry by entry
+    compare         the verdicts
+    tally and rows  counts, and the rows of the tables
+    tables          those rows as CSV and Parquet
+    whole           `check` with a report: all of that, the second calls of one case in twenty, `scaling`, the diagnosis
+
+PyTorch's own pass is in the case's dtype, with tensors made from arrays, on the same cases in the same round.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from backproof.bounds import Bounds
+from backproof.candidates.builtin import Scratch
+from backproof.cases import Domain, build_case
+from backproof.comparison import compare
+from backproof.examine import ask, reference_of
+from backproof.reports.files import TableWriter
+from backproof.reports.tables import table
+from backproof.route import check
+from backproof.shards import drawn, rows_of
+from backproof.tally import Tally
+from backproof.truth import autograd
+from benchmarks.rounds import Spread
+
+PYTORCH: Final = "PyTorch's own"
+WHOLE: Final = "whole"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A domain, how many of its networks are examined in a round, and how many rounds."""
+
+    name: str
+    domain: Domain
+    cases: int
+    rounds: int
+
+
+ROUTES: Final = (
+    Route("default domain", Domain(), cases=500, rounds=7),
+    Route("width 512", Domain(width=512), cases=20, rounds=3),
+)
+
+
+@dataclass
+class Stages:
+    """Seconds per case of each stage, one number a round."""
+
+    route: Route
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def take(self) -> None:
+        """One round: every case through every stage, PyTorch's own pass beside it, then the run as a whole."""
+        spent: dict[str, float] = {}
+
+        @contextmanager
+        def stage(name: str) -> Iterator[None]:
+            start = time.perf_counter()
+            yield
+            spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
+
+        candidate, reference, tally = Scratch(), reference_of("torch"), Tally()
+        rows: list[tuple[object, ...]] = []
+        specs = drawn(self.route.domain, seed=0, cases=self.route.cases)
+        for _ in range(self.route.cases):
+            with stage("generate"):
+                case = build_case(next(specs))
+            with stage(PYTORCH):
+                autograd.gradients(case)
+            with stage("candidate"):
+                answer = ask(candidate, case)
+            with stage("reference"):
+                wanted = reference(case)
+            bounds = Bounds(case, answer.read_off)
+            with stage("bound"):
+                bounds.limit()
+            with stage("compare"):
+                checks = compare(case, answer, wanted, bounds)
+            with stage("tally and rows"):
+                tally.add(case.spec, checks)
+                rows += rows_of(candidate.name, case.spec, checks)
+        with tempfile.TemporaryDirectory() as place:
+            with stage("tables"), TableWriter(Path(place), "checks") as writer:
+                writer.write(table("checks", rows))
+            with stage(WHOLE):
+                self._run(Path(place) / "report")
+        for name, seconds in spent.items():
+            self.seconds.setdefault(name, []).append(seconds / self.route.cases)
+
+    def _run(self, place: Path) -> None:
+        check(Scratch(), self.route.domain, cases=self.route.cases, workers=1, report=place, keep=False)
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """One row per stage, PyTorch's own last."""
+        pytorch = self.seconds[PYTORCH]
+        for name in sorted(self.seconds, key=lambda name: (name == PYTORCH, name == WHOLE)):
+            seconds = self.seconds[name]
+            ratio = Spread.of([own / base for own, base in zip(seconds, pytorch, strict=True)])
+            yield {
+                "networks": self.route.name,
+                "cases": self.route.cases,
+                "stage": name,
+                "ratio": ratio.median,
+                "ratio_low": ratio.low,
+                "ratio_high": ratio.high,
+                "microseconds_per_case": 1e6 * Spread.of(seconds).median,
+                "rounds": len(seconds),
+            }
