@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backproof import limits, pairs
+from backproof.journal import Journal
 from backproof.outcome import Report
 from backproof.publication import complete, publish
 from backproof.shards import Shard
@@ -53,7 +55,13 @@ class Archive:
 
         from backproof.reports.tables import schema, table
 
-        tables = {"strata": table("strata", list(report.tally.rows())), "scaling": table("scaling", report.scaling)}
+        tables = {
+            "strata": table("strata", list(report.tally.rows())),
+            "pairs": table("pairs", list(pairs.rows(report.domain, report.tally.pairs))),
+            "scaling": table("scaling", report.scaling),
+        }
+        if report.left_out:
+            tables["sorts"] = table("sorts", list(limits.rows(report.tally)))
         if report.findings is not None:
             tables["equations"] = table("equations", list(report.findings.rows(report.hints)))
         if report.certificate is not None:
@@ -67,14 +75,19 @@ class Archive:
 
 
 @contextmanager
-def open_archive(place: Path | None, *, keep: bool) -> Iterator[Archive]:
-    """An archive that writes to `place`, a directory that is replaced when the block ends well.  Raises ReportError."""
+def open_archive(place: Path | None, *, keep: bool, journal: Journal | None = None) -> Iterator[Archive]:
+    """An archive that writes to `place`, a directory that is replaced when the block ends well.  Raises ReportError.
+
+    journal: it notes what is written meanwhile, so that what a killed run leaves behind is removed.
+    """
     if place is None:
         yield Archive(keep=keep)
         return
     from backproof.reports.files import TableWriter, report_directory
 
     with report_directory(place) as fresh:
+        if journal is not None:
+            journal.begin(fresh)
         with TableWriter(fresh, "checks") as checks, TableWriter(fresh, "discrepancies") as discrepancies:
             writers = {"checks": checks, "discrepancies": discrepancies}
             yield Archive(keep=keep, place=place, fresh=fresh, writers=writers)

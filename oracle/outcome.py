@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from backproof import limits
 from backproof.cases.domain import Domain
 from backproof.certificate import Certificate
 from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.environment import version
 from backproof.examine import Truth
+from backproof.pairs import Pair, never_met
 from backproof.scaling import Scaling
 from backproof.tally import Tally
 from backproof.verdicts import Verdict
@@ -45,10 +47,11 @@ class Report:
 
     repeatable: whether a case's id draws its arrays again; not where somebody gave the arrays.
 
-    cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C. ids: the cases, where they were named
-    and not drawn. replay: the recording, where they come from one; `truth` is then that of cases beside it, which the
-    diagnosis asks for. findings: the diagnosis; hints: how much of it is told. tables: the Arrow tables that were kept,
-    by name. directory: where they were written.
+    cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C, or where `stop_after` of them, that
+    disagree, were enough. rows: how many networks have all of their rows in `checks`. ids: the cases, where they were
+    named and not drawn. replay: the recording, where they come from one; `truth` is then that of cases beside it, which
+    the diagnosis asks for. findings: the diagnosis; hints: how much of it is told. tables: the Arrow tables that were
+    kept, by name. directory: where they were written.
     """
 
     candidate: str
@@ -61,6 +64,8 @@ class Report:
     certificate: Certificate | None = None
     scaling: tuple[Scaling, ...]
     interrupted: bool
+    stop_after: int | None = None
+    rows: int = limits.ROWS
     ids: tuple[str, ...] = ()
     repeatable: bool = True
     replay: Replay | None = None
@@ -86,6 +91,16 @@ class Report:
     def contradictions(self) -> tuple[Scaling, ...]:
         """Rows of `scaling` in which the candidate contradicts itself."""
         return tuple(row for row in self.scaling if row.fails)
+
+    @property
+    def left_out(self) -> int:
+        """How many sorts of discrepancies there are of which `discrepancies` has only the first networks."""
+        return len(limits.left_out(self.tally))
+
+    @property
+    def never_met(self) -> tuple[Pair, ...]:
+        """The pairs that the domain allows, and no network had; none where the networks were named."""
+        return () if self.ids else never_met(self.domain, self.tally.pairs)
 
     @property
     def reference(self) -> str:

@@ -2,54 +2,47 @@
 
     Domain -> NetworkSpec -> Case -> candidate, reference, bound -> verdicts -> tables -> files
 
-Results depend on the candidate, the domain, the seed and the number of cases, never on how many workers share the work.
+Results depend on the candidate, the domain, the seed and the number of cases, never on how many workers share the work,
+nor on how often the run was ended and begun again.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from backproof.archive import open_archive
+from backproof.campaign import Campaign, Progress
 from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.certificate import Certificate
+from backproof.crew import Stopped
 from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
+from backproof.fingerprint import fingerprint
+from backproof.journal import Journal, Notice, finished, open_journal
+from backproof.limits import ROWS
 from backproof.outcome import Replay, Report
 from backproof.probe import first_contact
+from backproof.reports import ReportError
+from backproof.reports.places import check_place
 from backproof.scaling import scaling
-from backproof.shards import CASES_PER_SHARD, Shard, Task, examine_shard
+from backproof.shards import CASES_PER_SHARD, Task
 from backproof.tally import Tally
 from backproof.truth.vectors import Vectors, replayed
 from backproof.verdicts import Verdict
 
-Progress = Callable[[int, int], None]
-"""Hears (cases done, cases wrong) while a run is under way."""
-
-Stopped = Callable[[], bool]
-"""Whether somebody has asked the run to end."""
+__all__ = ["CASES", "Progress", "check"]
 
 CASES: Final = 1000
 """How many networks are examined where nobody says how many."""
-
-_GLANCE: Final = 0.2
-"""Seconds between two looks at whether it is to end."""
-
-_WORTH_A_POOL: Final = 4_000
-"""Below so many cases one process is done before others have imported what they need."""
 
 
 def check(
@@ -66,11 +59,15 @@ def check(
     workers: int | None = None,
     timeout: float = TIMEOUT,
     report: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    stop_after: int | None = None,
+    rows: int = ROWS,
     keep: bool = True,
     diagnosis: bool = True,
     hints: Hints = "all",
     command: str | None = None,
     progress: Progress | None = None,
+    notice: Notice | None = None,
 ) -> Report:
     """Hold a candidate to the reference on random networks, and say what came of it.
 
@@ -80,16 +77,21 @@ def check(
     whose cases inside the domain are examined, all of them or the first `cases`, by what it holds to be right; then
     PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a difference at a kink
     fails. certify: measure every true error, by exact arithmetic. workers: processes; by the number of cases where it
-    is left out. report: a directory for the tables. keep: hold all rows in the Report, and not only its counts.
-    diagnosis: say which equation is wrong, and why. hints: how much of that is told, "none", "where" or "all". command:
-    noted in the report. timeout: seconds that a candidate which is named by a text may take for one case. Ctrl-C ends
-    the run with what is done.
+    is left out. report: a directory for the tables; until it is complete, every finished shard is kept beside it, and
+    the same call goes on from there (not for a candidate without a text, which is not known again). resume: there has
+    to be something to go on from. stop_after: end after so many cases that disagree, with the first shard, in their
+    order, by which there are as many. rows: how many networks have all of their rows in `checks`, see `limits`. keep:
+    hold these rows in the Report, and not only its counts. diagnosis: say which equation is wrong, and why. hints: how
+    much of that is told, "none", "where" or "all". command: noted in the report. timeout: seconds that a candidate
+    which is named by a text may take for one case. notice: hears what else is to be said. Ctrl-C ends the run with what
+    is done.
 
-    Raises CandidateError, DomainError, SpecError, VectorsError, ReportError or ValueError, each of which says what to
-    do about it.
+    Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError or ValueError, each of which
+    says what to do about it.
     """
-    if cases is not None and cases < 1:
-        raise ValueError(f"cases must be at least 1; got {cases}")
+    for name, number in (("cases", cases), ("workers", workers), ("stop_after", stop_after)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name} must be at least 1; got {number}")
     recorded = None if vectors is None else Vectors(vectors)
     truth = truth if recorded is None else "exact"
     subject = _one(candidate, timeout)
@@ -106,50 +108,83 @@ def check(
         replay = Replay(file=recorded.path.name, torch=recorded.torch, recorded=len(recorded.ids), left_out=left_out)
         seed = recorded.seed
     cases = len(ids) or cases or CASES
-    tally, interrupted = Tally(), False
-    certificate = Certificate() if certify else None
-    with open_archive(None if report is None else Path(report), keep=keep) as archive:
-        tasks = [
-            Task(
-                candidate=subject,
-                domain=domain,
-                seed=seed,
-                shard=number,
-                count=min(CASES_PER_SHARD, cases - start),
-                truth=truth,
-                strict_kinks=strict_kinks,
-                keep=archive.wants_rows,
-                certify=certify,
-                ids=ids[start : start + CASES_PER_SHARD],
-                vectors=recorded,
-            )
-            for number, start in enumerate(range(0, cases, CASES_PER_SHARD))
-        ]
-        with _stoppable() as stopped:
-            for shard in _examined(tasks, workers, progress, stopped):
-                tally.merge(shard.tally)
-                archive.add(shard)
-                if certificate is not None and shard.certificate is not None:
-                    certificate.merge(shard.certificate)
-                interrupted |= shard.interrupted
-        findings = _diagnosed(subject, domain, tally, truth=truth, interrupted=interrupted) if diagnosis else None
-        found = Report(
-            candidate=subject.name,
-            truth=truth,
+    tasks = [
+        Task(
+            candidate=subject,
             domain=domain,
             seed=seed,
-            cases=cases,
+            shard=number,
+            count=min(CASES_PER_SHARD, cases - start),
+            truth=truth,
             strict_kinks=strict_kinks,
-            tally=tally,
-            certificate=certificate,
-            scaling=() if named or interrupted else tuple(scaling(subject, domain, seed=seed)),
-            interrupted=interrupted,
-            ids=named,
-            replay=replay,
-            findings=findings,
-            hints=hints,
+            keep=keep or report is not None,
+            whole=start < rows,
+            certify=certify,
+            stop_after=stop_after,
+            ids=ids[start : start + CASES_PER_SHARD],
+            vectors=recorded,
         )
-        return archive.finish(found, {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)})
+        for number, start in enumerate(range(0, cases, CASES_PER_SHARD))
+    ]
+    campaign = Campaign(
+        tasks=tasks,
+        workers=workers,
+        stop_after=stop_after,
+        progress=progress,
+        notice=notice,
+        certificate=Certificate() if certify else None,
+    )
+    place = None if report is None else Path(report)
+    known = None
+    if place is not None and getattr(subject, "text", None) is not None:
+        known = fingerprint(subject, tasks[0], ids=ids, timeout=timeout, cases=cases, rows=rows)
+    with _journaled(place, known, len(tasks), resume=resume, notice=notice) as campaign.journal:
+        with open_archive(place, keep=keep, journal=campaign.journal) as archive:
+            with _stoppable() as campaign.stopped, closing(campaign.shards()) as shards:
+                for shard in shards:
+                    archive.add(shard)
+            tally, interrupted = campaign.tally, campaign.interrupted
+            findings = _diagnosed(subject, domain, tally, truth=truth, interrupted=interrupted) if diagnosis else None
+            found = archive.finish(
+                Report(
+                    candidate=subject.name,
+                    truth=truth,
+                    domain=domain,
+                    seed=seed,
+                    cases=cases,
+                    strict_kinks=strict_kinks,
+                    tally=tally,
+                    certificate=campaign.certificate,
+                    scaling=() if named or interrupted else tuple(scaling(subject, domain, seed=seed)),
+                    interrupted=interrupted,
+                    stop_after=stop_after if campaign.enough else None,
+                    rows=rows,
+                    ids=named,
+                    replay=replay,
+                    findings=findings,
+                    hints=hints,
+                ),
+                {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)},
+            )
+        if campaign.journal is not None and not interrupted:
+            finished(campaign.journal)
+    return found
+
+
+@contextmanager
+def _journaled(
+    place: Path | None, known: dict[str, str] | None, shards: int, *, resume: bool, notice: Notice | None
+) -> Iterator[Journal | None]:
+    """The journal of a run that writes a report and can be known again."""
+    if place is None or known is None:
+        if resume:
+            what = "that writes a report: name its directory" if place is None else "whose candidate has a text"
+            raise ReportError(f"only a run can be resumed {what}")
+        yield None
+        return
+    check_place(place)
+    with open_journal(place, known, shards=shards, resume=resume, notice=notice) as journal:
+        yield journal
 
 
 def _diagnosed(subject: Candidate, domain: Domain, tally: Tally, *, truth: Truth, interrupted: bool) -> Findings | None:
@@ -172,61 +207,6 @@ def _one(candidate: object, timeout: float) -> Candidate:
     return found[0]
 
 
-def _examined(
-    tasks: Sequence[Task], workers: int | None, progress: Progress | None, stopped: Stopped
-) -> Iterator[Shard]:
-    """The shards of all tasks in their order, whoever examines them."""
-    if workers is None:
-        workers = 1 if sum(task.count for task in tasks) < _WORTH_A_POOL else _processors()
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1; got {workers}")
-    portable = [elsewhere for task in tasks if (elsewhere := task.portable()) is not None]
-    done = wrong = 0
-
-    def told(cases: int, failures: int) -> None:
-        if progress is not None:
-            progress(done + cases, wrong + failures)
-
-    alone = workers == 1 or len(tasks) == 1 or len(portable) < len(tasks)
-    shards = _here(tasks, told, stopped) if alone else _elsewhere(portable, workers, stopped)
-    for shard in shards:
-        told(shard.tally.cases, shard.tally.wrong_cases)
-        done, wrong = done + shard.tally.cases, wrong + shard.tally.wrong_cases
-        yield shard
-
-
-def _here(tasks: Sequence[Task], progress: Progress, stopped: Stopped) -> Iterator[Shard]:
-    for task in tasks:
-        shard = examine_shard(task, progress, stopped)
-        yield shard
-        if shard.interrupted:
-            return
-
-
-def _elsewhere(tasks: Sequence[Task], workers: int, stopped: Stopped) -> Iterator[Shard]:
-    """A pool of fresh processes; twice as many shards as workers are under way, so that memory stays bounded."""
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn"), initializer=_become_worker)
-    waiting, under_way = deque(tasks), deque[Future[Shard]]()
-    try:
-        while waiting or under_way:
-            while waiting and len(under_way) < 2 * workers:
-                under_way.append(pool.submit(examine_shard, waiting.popleft()))
-            wait(under_way, timeout=_GLANCE, return_when=FIRST_COMPLETED)
-            while under_way and under_way[0].done():
-                yield under_way.popleft().result()
-            if stopped():
-                yield from [future.result() for future in under_way if future.done()]
-                yield Shard(Tally(), None, None, None, interrupted=True)
-                return
-    except BrokenProcessPool as error:
-        raise CandidateError(
-            "a worker process died in the middle of a shard: the candidate ended it, or memory ran out. "
-            "Run again with --workers 1 to see where."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 @contextmanager
 def _stoppable() -> Iterator[Stopped]:
     """Ctrl-C asks the run to end after the case under way; a second one ends the case too."""
@@ -245,14 +225,3 @@ def _stoppable() -> Iterator[Stopped]:
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _become_worker() -> None:
-    """Ctrl-C is the parent's to handle, and what a candidate prints is no result."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stdout = sys.stderr
-
-
-def _processors() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

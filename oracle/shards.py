@@ -13,7 +13,7 @@ from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec
 from backproof.certificate import Certificate
 from backproof.examine import Examiner, Truth
-from backproof.tally import Tally
+from backproof.tally import Sort, Tally, sort_of
 from backproof.verdicts import UNREMARKABLE, Check
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Task:
 
     `candidate` is a CANDIDATE text where a process must find it again, else the candidate itself. `ids` names the cases
     instead of drawing them from the domain; `vectors` hold them, with the reference. `keep` asks for the rows of the
-    tables, `certify` for every true error.
+    tables, `whole` for those that agree too, less the discrepancies of the sorts in `full`; `certify` for every true
+    error. `stop_after` so many cases that disagree, the rest of the shard is left out.
     """
 
     candidate: Candidate | str
@@ -51,7 +52,10 @@ class Task:
     truth: Truth = "torch"
     strict_kinks: bool = False
     keep: bool = False
+    whole: bool = True
+    full: frozenset[Sort] = frozenset()
     certify: bool = False
+    stop_after: int | None = None
     ids: tuple[str, ...] = ()
     vectors: Vectors | None = None
 
@@ -103,17 +107,24 @@ def examine_shard(
             checks = examiner.examine(case, repeat=repeat)
             tally.add(spec, checks, strict_kinks=task.strict_kinks)
             if task.keep:
-                rows += rows_of(candidate.name, spec, checks)
+                if task.whole:
+                    rows += rows_of(candidate.name, spec, checks)
                 if any(check.verdict not in UNREMARKABLE for check in checks):
-                    differing += rows_of(
-                        candidate.name, spec, tuple(c for c in checks if c.verdict not in UNREMARKABLE)
-                    )
+                    differing += rows_of(candidate.name, spec, _differing(spec, checks, task.full))
             if progress is not None:
                 progress(tally.cases, tally.wrong_cases)
+            if tally.wrong_cases == task.stop_after:
+                break
     except KeyboardInterrupt:
         interrupted = True  # the second Ctrl-C, in the middle of a case that does not end
     tables = _table("checks", rows), _table("discrepancies", differing)
     return Shard(tally.settle(), *tables, certificate, interrupted)
+
+
+def _differing(spec: NetworkSpec, checks: tuple[Check, ...], full: frozenset[Sort]) -> tuple[Check, ...]:
+    """What does not agree, and is not of a sort of which there is enough already."""
+    found = tuple(check for check in checks if check.verdict not in UNREMARKABLE)
+    return tuple(check for check in found if sort_of(spec, check) not in full) if full else found
 
 
 def _table(name: str, rows: list[tuple[object, ...]]) -> pa.Table | None:

@@ -6,17 +6,36 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf, isnan
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from backproof.cases.spec import NetworkSpec
 from backproof.histograms import median, rounded
-from backproof.verdicts import Check, Verdict
+from backproof.pairs import Pair, pairs_of
+from backproof.verdicts import UNREMARKABLE, Check, Verdict
 
 Kind = tuple[str, str, str, str]
 """A kind of failure: loss, output activation, and the first quantity on the way back that fails, with its position."""
 
 Key = tuple[str, str, str, str]
 """A stratum: ("activation", name, "", dtype) or ("loss", name, reduction, dtype)."""
+
+Sort = tuple[str, str, str, str]
+"""What a discrepancy is like: its verdict, quantity and position, and the loss."""
+
+Size = tuple[int, ...]
+"""Depth, widths added up, samples: what makes one failing case smaller than another."""
+
+EXAMPLES: Final = 3
+"""How many failing cases of a kind are remembered by their ids."""
+
+
+COUNTERS: Final = ("reasons", "notes", "first_wrong", "by_quantity", "sorts", "pairs")
+"""The fields of a tally that are plain counts."""
+
+
+def sort_of(spec: NetworkSpec, check: Check) -> Sort:
+    """The sort of a discrepancy."""
+    return check.verdict.value, check.quantity, check.position, spec.loss.name
 
 
 def strata_of(spec: NetworkSpec) -> list[Key]:
@@ -73,6 +92,18 @@ class Stratum:
         return median(self.ratios)
 
 
+class Failing(NamedTuple):
+    """The failing cases of one kind: how many, and the smallest of them, (size, id) each, the smallest first."""
+
+    cases: int
+    smallest: tuple[tuple[Size, str], ...]
+
+    def merged(self, other: Failing) -> Failing:
+        """With those of another part of the run."""
+        smallest = sorted({*self.smallest, *other.smallest})[:EXAMPLES]
+        return Failing(self.cases + other.cases, tuple(smallest))
+
+
 @dataclass
 class Tally:
     """Everything about a run but its rows.
@@ -80,7 +111,9 @@ class Tally:
     cases: examined; wrong_cases: with a quantity that fails; verdicts: per quantity; reasons: why undecided; notes:
     of quantities that agree or are the reference's fault; first_wrong: (quantity, position) of the first failure on
     the way back; by_quantity: verdicts per kind of quantity; worst: largest error / bound of all; smallest: the
-    smallest failing case with its first failing check; failing: the smallest failing case of each kind.
+    smallest failing case with its first failing check; failing: how many cases of each kind fail, and the smallest.
+    sorts: cases with a discrepancy of each sort; pairs: cases in which both of a pair are met. ratios: per case, the
+    strata that it counts in and the error / bound of each quantity, as settled: what `strata` has as histograms.
     """
 
     cases: int = 0
@@ -91,8 +124,11 @@ class Tally:
     by_quantity: Counter[tuple[str, str]] = field(default_factory=Counter)
     strata: dict[Key, Stratum] = field(default_factory=dict)
     worst: Worst | None = None
-    smallest: tuple[tuple[int, ...], str, Check] | None = None
-    failing: dict[Kind, tuple[tuple[int, ...], str]] = field(default_factory=dict)
+    smallest: tuple[Size, str, Check] | None = None
+    failing: dict[Kind, Failing] = field(default_factory=dict)
+    sorts: Counter[Sort] = field(default_factory=Counter)
+    pairs: Counter[Pair] = field(default_factory=Counter)
+    ratios: list[tuple[list[Key], list[float]]] = field(default_factory=list)
     _pending: list[tuple[list[Key], list[float]]] = field(default_factory=list)
 
     def add(self, spec: NetworkSpec, checks: tuple[Check, ...], *, strict_kinks: bool = False) -> None:
@@ -102,8 +138,11 @@ class Tally:
         worst: Check | None = None
         excess = -1.0
         kinks = undecided = decided = 0
+        sorts: set[Sort] = set()
         for check in checks:
             verdict = check.verdict
+            if verdict not in UNREMARKABLE:
+                sorts.add(sort_of(spec, check))
             self.by_quantity[check.quantity, verdict] += 1
             if verdict is Verdict.AGREE or verdict.fails:
                 if verdict is not Verdict.AGREE:
@@ -126,6 +165,9 @@ class Tally:
                 if check.note and not verdict.fails:
                     self.notes[f"{verdict}: {check.note}"] += 1
         self.cases += 1
+        if sorts:
+            self.sorts.update(sorted(sorts))
+        self.pairs.update(pairs_of(spec))
         if wrong:
             self._fail(spec, wrong)
         if worst is not None:
@@ -149,40 +191,45 @@ class Tally:
         size = (spec.depth, sum(spec.widths), spec.batch_size)
         self._meet_smallest((size, spec.id, first))
         kind = spec.loss.name, spec.activations[-1].name, first.quantity, first.position
-        self._meet_failing(kind, (size, spec.id))
+        self._meet_failing(kind, Failing(1, ((size, spec.id),)))
 
     def failing_specs(self) -> list[NetworkSpec]:
         """The smallest failing case of each kind, the smallest first."""
-        return [NetworkSpec.parse(text) for _, text in sorted(self.failing.values())]
+        return [NetworkSpec.parse(text) for _, text in sorted(each.smallest[0] for each in self.failing.values())]
 
     def _meet_worst(self, found: Worst) -> None:
         if self.worst is None or found.rank < self.worst.rank:
             self.worst = found
 
-    def _meet_smallest(self, found: tuple[tuple[int, ...], str, Check]) -> None:
+    def _meet_smallest(self, found: tuple[Size, str, Check]) -> None:
         if self.smallest is None or found[:2] < self.smallest[:2]:
             self.smallest = found
 
-    def _meet_failing(self, kind: Kind, found: tuple[tuple[int, ...], str]) -> None:
-        if kind not in self.failing or found < self.failing[kind]:
-            self.failing[kind] = found
+    def _meet_failing(self, kind: Kind, found: Failing) -> None:
+        known = self.failing.get(kind)
+        self.failing[kind] = found if known is None else known.merged(found)
 
     def settle(self) -> Tally:
         """Turn the error / bound of single quantities into histograms; to be called before merging."""
         numbers = rounded([ratio for _, ratios in self._pending for ratio in ratios])
         start = 0
         for keys, ratios in self._pending:
-            for key in keys:
-                self.strata[key].ratios.update(numbers[start : start + len(ratios)])
+            self.measure(keys, numbers[start : start + len(ratios)])
             start += len(ratios)
         self._pending.clear()
         return self
+
+    def measure(self, keys: list[Key], ratios: list[float]) -> None:
+        """Add one case's error / bound, rounded already, to the strata that it counts in."""
+        self.ratios.append((keys, ratios))
+        for key in keys:
+            self.strata[key].ratios.update(ratios)
 
     def merge(self, other: Tally) -> None:
         """Add another, settled part of the run."""
         self.cases += other.cases
         self.wrong_cases += other.wrong_cases
-        for name in ("reasons", "notes", "first_wrong", "by_quantity"):
+        for name in COUNTERS:
             getattr(self, name).update(getattr(other, name))
         for key, stratum in other.strata.items():
             self.strata.setdefault(key, Stratum()).merge(stratum)

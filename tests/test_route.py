@@ -24,7 +24,7 @@ from backproof.route import check
 SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh", "relu"), losses=("mse", "linear"))
 FILES = {
     "checks.csv", "checks.parquet", "discrepancies.csv", "discrepancies.parquet", "strata.csv", "strata.parquet",
-    "scaling.csv", "scaling.parquet", "equations.csv", "equations.parquet", "columns.md",
+    "scaling.csv", "scaling.parquet", "pairs.csv", "pairs.parquet", "equations.csv", "equations.parquet", "columns.md",
     "environment.json", "verdict.json", "screen.json", "summary.md", "junit.xml", "index.html",
 }  # fmt: skip
 
@@ -287,18 +287,20 @@ def test_a_worker_that_dies_is_said(tmp_path: Path):
         "@candidate(Domain())\ndef loss_and_gradients(network, x, y):\n    os._exit(3)\n"
     )
     code = textwrap.dedent(f"""
-        from backproof import check
-        from backproof.candidates import CandidateError, load
+        from backproof import check, crew
+        from backproof.candidates import load
         if __name__ == "__main__":
+            crew.ATTEMPTS = crew.CULPRITS = 1
             try:
-                check(load({str(path)!r})[0], cases=251, workers=2)
-            except CandidateError as error:
+                check(load({str(path)!r})[0], cases=251, workers=2, truth="exact", diagnosis=False)
+            except crew.CrewError as error:
                 print(error)
     """)
     (tmp_path / "main.py").write_text(code)
     done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("a worker process died in the middle of a shard")
-    assert "--workers 1" in done.stdout
+    assert done.stdout.startswith("1 worker process died in the middle of networks ")
+    assert "the candidate ended it with exit code 3. By itself, this network does the same: " in done.stdout
+    assert "--workers 1 --case " in done.stdout
 
 
 class Negated(Scripted):

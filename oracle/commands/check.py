@@ -7,15 +7,20 @@ import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from backproof.commands.terminal import foreseen, names, progress, span, stop
+from backproof.commands import options
+from backproof.commands.terminal import foreseen, progress, stop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from backproof.candidates.contract import Candidate
     from backproof.outcome import Report
+
+_BY_WHOM: Final = ("--workers", "--scheduler")
 
 
 def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by position
@@ -27,6 +32,18 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     ] = None,
     seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine")] = 0,
     report: Annotated[Path | None, typer.Option(help="directory for the tables", show_default="none")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="insist on going on with an unfinished run; where there is one, that is done anyway"
+        ),
+    ] = False,
+    stop_after: Annotated[
+        int | None, typer.Option(help="end after so many networks that disagree", min=1, show_default="never")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="networks whose rows are all in checks", min=0, show_default="20000")
+    ] = None,
     case: Annotated[list[str] | None, typer.Option(help="examine this one case, by its id; may be repeated")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")] = False,
     reference: Annotated[
@@ -56,30 +73,30 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     in_process: Annotated[
         bool, typer.Option("--in-process", help="run a Python candidate in this process, as a debugger needs it")
     ] = False,
-    activations: Annotated[str | None, typer.Option(help="of hidden layers, like relu,leaky_relu=0.2")] = None,
-    output_activations: Annotated[str | None, typer.Option(help="of the last layer, like softmax")] = None,
-    losses: Annotated[str | None, typer.Option(help="like mse,cross_entropy")] = None,
-    reductions: Annotated[str | None, typer.Option(help="of none, sum, mean, batchmean")] = None,
-    dtypes: Annotated[str | None, typer.Option(help="of float64, float32")] = None,
-    values: Annotated[str | None, typer.Option(help="how arrays are filled, like normal,saturated")] = None,
-    depth: Annotated[str | None, typer.Option(help="layers, like 4 or 1-30")] = None,
-    width: Annotated[str | None, typer.Option(help="width of the inputs and layers, like 16 or 1-64")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="samples, like 1 or 1-32")] = None,
-    penalties: Annotated[str | None, typer.Option(help="none, mixed, or one, like 0.01+0.1+N")] = None,
+    activations: options.Activations = None,
+    output_activations: options.OutputActivations = None,
+    losses: options.Losses = None,
+    reductions: options.Reductions = None,
+    dtypes: options.Dtypes = None,
+    values: options.Values = None,
+    depth: options.Depth = None,
+    width: options.Width = None,
+    batch_size: options.BatchSize = None,
+    penalties: options.Penalties = None,
 ) -> None:
     """Hold a candidate to the reference on random networks; a candidate's code is run, without a sandbox."""
-    fields = {
-        "activations": names(activations),
-        "output_activations": names(output_activations),
-        "losses": names(losses),
-        "reductions": names(reductions),
-        "dtypes": names(dtypes),
-        "values": names(values),
-        "depth": span(depth),
-        "width": span(width),
-        "batch_size": span(batch_size),
-        "penalties": penalties,
-    }
+    fields = options.fields(
+        activations=activations,
+        output_activations=output_activations,
+        losses=losses,
+        reductions=reductions,
+        dtypes=dtypes,
+        values=values,
+        depth=depth,
+        width=width,
+        batch_size=batch_size,
+        penalties=penalties,
+    )
     if vectors is not None and reference is not None:
         raise typer.BadParameter("--vectors bring their own reference: leave it out", param_hint="--reference")
     if reference not in (None, "torch", "exact"):
@@ -97,7 +114,11 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "hints": hints,
         "workers": workers,
         "report": report,
-        "command": shlex.join(["backproof", *sys.argv[1:]]),
+        "resume": resume,
+        "stop_after": stop_after,
+        "command": shlex.join(["backproof", *_asked(sys.argv[1:])]),
+        "notice": lambda text: typer.echo(f"backproof: {text}", err=True),
+        **({} if rows is None else {"rows": rows}),
     }
     try:
         # What a candidate prints must not mix with the verdict, least of all with JSON.
@@ -110,6 +131,16 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     if script is not None:
         _write_script(outcomes, script, hints)
     raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
+
+
+def _asked(words: Sequence[str]) -> Iterator[str]:
+    """The command line without what says nothing of the result: by whom it was worked out, and in how many goes."""
+    rest = iter(words)
+    for word in rest:
+        if word in _BY_WHOM:
+            next(rest, None)
+        elif word != "--resume" and not word.startswith(tuple(f"{option}=" for option in _BY_WHOM)):
+            yield word
 
 
 def _write_script(outcomes: list[Report], place: Path, hints: str) -> None:

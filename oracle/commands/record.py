@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from backproof.commands.terminal import foreseen, names, progress, span, stop
+from backproof.commands import options
+from backproof.commands.terminal import foreseen, progress, stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,16 +91,16 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
     show_format: Annotated[
         bool, typer.Option("--format", help="print the format of the file, byte for byte, and end")
     ] = False,
-    activations: Annotated[str | None, typer.Option(help="of hidden layers, like relu,leaky_relu=0.2")] = None,
-    output_activations: Annotated[str | None, typer.Option(help="of the last layer, like softmax")] = None,
-    losses: Annotated[str | None, typer.Option(help="like mse,cross_entropy")] = None,
-    reductions: Annotated[str | None, typer.Option(help="of none, sum, mean, batchmean")] = None,
-    dtypes: Annotated[str | None, typer.Option(help="of float64, float32")] = None,
-    values: Annotated[str | None, typer.Option(help="how arrays are filled, like normal,saturated")] = None,
-    depth: Annotated[str | None, typer.Option(help="layers, like 4 or 1-30")] = None,
-    width: Annotated[str | None, typer.Option(help="width of the inputs and layers, like 16 or 1-64")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="samples, like 1 or 1-32")] = None,
-    penalties: Annotated[str | None, typer.Option(help="none, mixed, or one, like 0.01+0.1+N")] = None,
+    activations: options.Activations = None,
+    output_activations: options.OutputActivations = None,
+    losses: options.Losses = None,
+    reductions: options.Reductions = None,
+    dtypes: options.Dtypes = None,
+    values: options.Values = None,
+    depth: options.Depth = None,
+    width: options.Width = None,
+    batch_size: options.BatchSize = None,
+    penalties: options.Penalties = None,
 ) -> None:
     """Record networks with PyTorch's results and bounds, to check against where there is no PyTorch."""
     if show_format:
@@ -106,18 +108,18 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
 
         typer.echo(FORMAT.replace("{schema}", str(SCHEMA)), nl=False)
         return
-    fields = {
-        "activations": names(activations),
-        "output_activations": names(output_activations),
-        "losses": names(losses),
-        "reductions": names(reductions),
-        "dtypes": names(dtypes),
-        "values": names(values),
-        "depth": span(depth),
-        "width": span(width),
-        "batch_size": span(batch_size),
-        "penalties": penalties,
-    }
+    fields = options.fields(
+        activations=activations,
+        output_activations=output_activations,
+        losses=losses,
+        reductions=reductions,
+        dtypes=dtypes,
+        values=values,
+        depth=depth,
+        width=width,
+        batch_size=batch_size,
+        penalties=penalties,
+    )
     try:
         with redirect_stdout(sys.stderr):
             size = _recorded(candidate, fields, cases=cases, seed=seed, out=out)
@@ -126,7 +128,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
     typer.echo(
         f"{out}: {cases:,} networks with PyTorch's results and bounds, {size / 1e6:.1f} MB. Where there is no PyTorch:"
     )
-    typer.echo(f"    backproof check {candidate or 'CANDIDATE'} --vectors {out}")
+    typer.echo(f"    backproof check {shlex.quote(candidate or 'CANDIDATE')} --vectors {shlex.quote(str(out))}")
 
 
 def _recorded(candidate: str | None, fields: Mapping[str, object], *, cases: int, seed: int, out: Path) -> int:

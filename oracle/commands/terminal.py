@@ -35,11 +35,12 @@ def foreseen() -> tuple[type[Exception], ...]:
     from backproof.candidates.contract import CandidateError
     from backproof.cases.settings import DomainError
     from backproof.cases.spec import SpecError
+    from backproof.crew import CrewError
     from backproof.examine import ReferenceMissingError
     from backproof.reports import ReportError
     from backproof.truth.vectors import VectorsError
 
-    return (CandidateError, DomainError, SpecError, ReferenceMissingError, ReportError, VectorsError)
+    return (CandidateError, CrewError, DomainError, SpecError, ReferenceMissingError, ReportError, VectorsError)
 
 
 @contextmanager
@@ -58,17 +59,25 @@ def progress(name: str, total: int) -> Iterator[Callable[[int, int], None] | Non
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[wrong]}"),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(escape(name), total=total, wrong="")
+    # A shard of a pool counts 250 networks at once: over less than a minute that is no rate.
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=60.0) as bar:
+        task = bar.add_task(escape(name), total=total, wrong="", rate="")
         drawn = 0.0
 
         def told(cases: int, wrong: int) -> None:
             nonlocal drawn
             if time.monotonic() - drawn >= REDRAW:
-                bar.update(task, completed=cases, wrong=f"{wrong:,} wrong" if wrong else "")
+                speed = bar.tasks[0].speed
+                bar.update(
+                    task,
+                    completed=cases,
+                    rate="" if speed is None else f"{speed:,.0f} a second",
+                    wrong=f"{wrong:,} wrong" if wrong else "",
+                )
                 drawn = time.monotonic()
 
         yield told
