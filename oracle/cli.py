@@ -18,6 +18,7 @@ from backproof.commands.init import init
 from backproof.commands.power import power
 from backproof.commands.protocol import protocol
 from backproof.commands.record import record
+from backproof.commands.report import report
 
 # Matrices of this size do not gain from threads, and lose when every process wants all of them. This must be said
 # before NumPy and PyTorch are imported, which the commands leave to the moment they run.
@@ -62,4 +63,5 @@ app.command()(init)
 app.command()(power)
 app.command()(protocol)
 app.command()(record)
+app.command()(report)
 app.command()(faults)

@@ -49,7 +49,7 @@ _PRINTED: Final = {name: pair[1] for name, pair in _COLOURS.items()}
 LIGHT: Final[Mapping[str, str]] = _PRINTED
 """The colours of a PNG, and of the page where it is light."""
 
-_SETTINGS: Final = {
+_SETTINGS: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "backproof",
     "text.parse_math": False,
@@ -182,6 +182,8 @@ def _coverage(measures: Measures, colours: Mapping[str, str]) -> Figure:
     patches = [Patch(facecolor=colour, edgecolor=colours["line"], linewidth=0.6, label=text) for text, colour in shown]
     legend = figure.legend(
         handles=patches,
+        title="worst error / bound",
+        title_fontsize=8,
         loc="outside lower left",
         ncols=9 if wide > 6.5 else 5,
         fontsize=8,
@@ -191,7 +193,6 @@ def _coverage(measures: Measures, colours: Mapping[str, str]) -> Figure:
         handletextpad=0.5,
         labelcolor=colours["ink"],
     )
-    legend.set_title("worst error / bound", prop={"size": 8})
     legend.get_title().set_color(colours["muted"])
     legend.set_alignment("left")
     return figure
@@ -235,10 +236,10 @@ def _histogram(spread: Spread, colours: Mapping[str, str]) -> Figure:
     axes.bar(edges, counts, width=0.92 / bins, align="edge", color=fill)
     ticks = [(float(power), _power(power)) for power in range(low, high + 1, _stride(high - low))]
     beside = (high - low) / 24 + 0.2
-    for count, at, text, colour in ((none, low - beside, "0", "data"), (infinite, high + beside, "∞", "beyond")):
+    for count, end, text, colour in ((none, low - beside, "0", "data"), (infinite, high + beside, "∞", "beyond")):
         if count:
-            axes.bar([at], [count], width=beside * 0.75, color=colours[colour])
-            ticks.append((at, text))
+            axes.bar([end], [count], width=beside * 0.75, color=colours[colour])
+            ticks.append((end, text))
     axes.set_xticks(*map(list, zip(*ticks, strict=True)))
     axes.axvline(0.0, color=colours["ink"], linewidth=1.2, linestyle=(0, (4, 2)))
     axes.annotate(
