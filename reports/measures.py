@@ -107,6 +107,8 @@ def measured(parts: Iterable[pa.RecordBatch], pairs: pa.Table | None = None) -> 
     last: str | None = None
     wrong: set[str] = set()
     for batch in parts:
+        if not batch.num_rows:
+            continue
         part = pa.Table.from_batches([batch], schema("checks"))
         cases: Any = part["case"].to_numpy()
         # A network's rows follow one another.
@@ -159,7 +161,11 @@ def _spread(spread: Spread, rounded: Any, ratios: Any) -> None:
 def _three_digits(ratios: Any) -> Any:
     """Each number with three significant digits, by way of text: so that it is the double which those digits read."""
     numbers, back = np.unique(ratios, return_inverse=True)
-    return np.array([float(f"{number:.2e}") for number in numbers.tolist()])[back] if len(numbers) else ratios
+    if not len(numbers):
+        return ratios
+    rounded = np.array([float(f"{number:.2e}") for number in numbers.tolist()])
+    rounded[(numbers > 1.0) & (rounded == 1.0)] = 1.01  # what is beyond the bound stays beyond it
+    return rounded[back]
 
 
 def _pairs(part: pa.Table, new: Any, ratios: Any, pairs: dict[tuple[str, str], Pair]) -> None:
