@@ -79,12 +79,15 @@ def either(first: Allowance, second: Allowance) -> Allowance:
 
 def apart(value: Rule, slope: Rule) -> Allowance:
     """S and S' by rules that share nothing."""
-    return Allowance(lambda z, r, options: (value(z, r, options), slope(z, r, options)))
+    return Allowance(lambda z, r, options: (value(z, r, options), slope(z, r, options)), keeps_slope=slope is NONE)
 
 
 def constant(units: float) -> Rule:
     """The same allowance everywhere."""
-    return lambda z, r, options: np.full_like(z, units)
+    return lambda z, r, options: np.full(z.shape, units)
+
+
+NONE = constant(0.0)
 
 
 def proportional(units: float) -> Rule:
@@ -222,7 +225,8 @@ GELU_TEXTBOOK = apart(value=proportional(8.0), slope=gelu_textbook_slope)
 
 def below_zero(z: Array, r: Array, units: float | Array) -> Array:
     """`units` where the interval reaches z <= 0, else 0."""
-    return np.where(z <= r, units, 0.0)
+    kept: Array = np.multiply(z <= r, units)
+    return kept
 
 
 def negative_part(z: Array, r: Array) -> Array:
@@ -310,7 +314,7 @@ SOFTSIGN_TEXTBOOK = apart(
 
 def not_clipped(z: Array, r: Array) -> Array:
     """1.0 but where z + r is surely below -3, in float32 too: hardsigmoid and hardswish are 0 there."""
-    return np.where(z + r < -3.0 - 2.0**-18, 0.0, 1.0)
+    return (~(z + r < -3.0 - 2.0**-18)).astype(np.float64)
 
 
 # (z + 3)/6: a sum and a quotient, of a <= 1; z (1/6) + 1/2: half, half, and one. The slope is 1/6, rounded.
@@ -326,7 +330,7 @@ HARDSWISH = apart(
     slope=lambda z, r, options: 5.0 * not_clipped(z, r),
 )
 
-NOTHING = apart(value=constant(0.0), slope=constant(0.0))
+NOTHING = apart(value=NONE, slope=NONE)
 
 
 def leaky_value(z: Array, r: Array, options: Options) -> Array:
@@ -358,7 +362,7 @@ def hardtanh_value(z: Array, r: Array, options: Options) -> Array:
     return np.maximum(below, np.where(z + r >= high - reach(high), inexact(high) * abs(high), 0.0))
 
 
-HARDTANH = apart(value=hardtanh_value, slope=constant(0.0))
+HARDTANH = apart(value=hardtanh_value, slope=NONE)
 
 
 def threshold_value(z: Array, r: Array, options: Options) -> Array:
@@ -367,7 +371,7 @@ def threshold_value(z: Array, r: Array, options: Options) -> Array:
     return np.where(z - r <= threshold + reach(threshold), inexact(value) * abs(value), 0.0)
 
 
-THRESHOLD = apart(value=threshold_value, slope=constant(0.0))
+THRESHOLD = apart(value=threshold_value, slope=NONE)
 
 
 def softshrink_value(z: Array, r: Array, options: Options) -> Array:
@@ -377,4 +381,4 @@ def softshrink_value(z: Array, r: Array, options: Options) -> Array:
     return np.where(excess >= -reach(lambd), np.maximum(excess, 0.0) + inexact(lambd) * abs(lambd), 0.0)
 
 
-SOFTSHRINK = apart(value=softshrink_value, slope=constant(0.0))
+SOFTSHRINK = apart(value=softshrink_value, slope=NONE)

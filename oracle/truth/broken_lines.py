@@ -21,6 +21,7 @@ def broken_line(
     textbook: Allowance | None = None,
     flushes: Callable[[Options], float] = FOUR_FLUSHES,
     exact: bool = False,
+    copies: bool = False,
 ) -> Curve:
     """A curve of straight pieces, whose one allowance serves every form unless `textbook` is another."""
     return Curve(
@@ -33,6 +34,7 @@ def broken_line(
         accurate=allowance,
         textbook=textbook or allowance,
         exact=exact,
+        copies=copies,
         flushes=flushes,
     )
 
@@ -132,6 +134,7 @@ BROKEN_LINES: dict[str, Curve] = {
         value_range=between(-math.inf, math.inf),
         slope_range=between(1.0, 1.0),
         exact=True,
+        copies=True,
     ),
     "hardswish": Curve(
         shape=shapes.hardswish,

@@ -6,11 +6,13 @@ under torch's keyword names. All that depends on z is vectorised float64, silent
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.truth.arithmetic import highest, lowest
 from backproof.truth.shapes import Array, Options, Triple
 
 Shape = Callable[[Array, Options], Triple]
@@ -22,9 +24,13 @@ Units = Callable[[Array, Array, Options], tuple[Array, Array]]
 
 @dataclass(frozen=True)
 class Allowance:
-    """S and S' of one activation in units of u, over [z - r, z + r], both shaped as z: `units(z, r, options)`."""
+    """S and S' of one activation in units of u, over [z - r, z + r], both shaped as z: `units(z, r, options)`.
+
+    keeps_slope: whether S' is 0 everywhere.
+    """
 
     units: Units
+    keeps_slope: bool = False
 
     def value(self, z: Array, r: Array, options: Options) -> Array:
         """S alone."""
@@ -66,7 +72,7 @@ class Curve:
     slope_range, value_range: (inf, sup) of phi' and of phi, rounded outwards; infinite where unbounded.
     kinks: where phi' or phi jumps.
     accurate, textbook: S and S' of forms accurate in the tail, and of every textbook form.
-    exact: phi copies z or a parameter and computes nothing: no floor for underflow is due.
+    exact: phi copies z or a parameter and computes nothing: no floor for underflow is due. copies: phi(z) is z.
     flushes: the floor for underflow in units of eta max(1, |z|): some intermediate results may be flushed to zero, and
     one of them may be multiplied by a parameter or divided by one afterwards.
     limit: (largest number of the dtype, options) -> the |z| beyond which some textbook form overflows, so that it gives
@@ -74,6 +80,7 @@ class Curve:
     bends: (position, jump of |phi''|) wherever phi'' jumps.
     ambiguity: (z, r, options) -> widths of the set that counts as the truth where the definition itself leaves one
     (softplus beyond its threshold), of phi and of phi', to be added to e_a and e_phi' as they are; None elsewhere.
+    ambiguous_from: the |z| + r below which it leaves none.
     """
 
     shape: Shape
@@ -85,10 +92,12 @@ class Curve:
     textbook: Allowance
     kinks: Callable[[Options], tuple[Kink, ...]] = lambda options: ()
     exact: bool = False
+    copies: bool = False
     flushes: Callable[[Options], float] = lambda options: 4.0
     limit: Callable[[float, Options], float] = lambda largest, options: largest / 8.0
     bends: Callable[[Options], tuple[tuple[float, float], ...]] = lambda options: ()
     ambiguity: Callable[[Array, Array, Options], tuple[Array, Array]] | None = None
+    ambiguous_from: Callable[[Options], float] = lambda options: math.inf
 
     def value(self, z: Array, options: Options) -> Array:
         """phi(z)."""
@@ -108,11 +117,14 @@ class Curve:
         min(sup |phi''|, |phi''(z)| + r sup |phi'''| + the jumps of phi'' within r). The jumps matter: elu's phi'' is 0
         just above z = 0 and alpha just below.
         """
-        within = (self.curvature(z, options) if curvature is None else curvature) + self.third_sup(options) * r
+        within: Array = (self.curvature(z, options) if curvature is None else curvature) + self.third_sup(options) * r
         for position, jump in self.bends(options):
             if jump:
-                within = within + np.where(np.abs(z - position) <= r, jump, 0.0)
-        return np.minimum(self.curvature_sup(options), within)
+                beyond = np.abs(z - position if position else z) - r
+                if not lowest(beyond) > 0.0:
+                    within = within + np.where(beyond <= 0.0, jump, 0.0)
+        most = self.curvature_sup(options)
+        return within if highest(within) <= most else np.minimum(most, within)
 
 
 def always(number: float) -> Callable[[Options], float]:

@@ -59,6 +59,12 @@ def softplus_bends(options: Options) -> tuple[tuple[float, float], ...]:
     return ((threshold / beta, beta * math.exp(-threshold) / (1.0 + math.exp(-threshold)) ** 2),)
 
 
+def softplus_ambiguous_from(options: Options) -> float:
+    """Where `softplus_ambiguity` begins: its start, or nowhere."""
+    beta, threshold = option(options, "beta"), option(options, "threshold")
+    return (threshold - 2.0**-21 * abs(threshold)) / beta if is_numerical(threshold) else math.inf
+
+
 def softplus_ambiguity(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
     """Beyond a numerical threshold the truth is hull{log1p(exp(beta z))/beta, z}.
 
@@ -175,6 +181,7 @@ CURVES: dict[str, Curve] = BROKEN_LINES | {
         textbook=allowances.either(allowances.SOFTPLUS, allowances.SOFTPLUS_TEXTBOOK),
         bends=softplus_bends,
         ambiguity=softplus_ambiguity,
+        ambiguous_from=softplus_ambiguous_from,
         flushes=lambda options: 4.0 * max(1.0, 1.0 / option(options, "beta")),
         limit=lambda largest, options: exponential_limit(1.05)(largest, options) / option(options, "beta"),
     ),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded, ones
 
 Options = Mapping[str, Any]
 
@@ -50,10 +50,11 @@ def over_samples(entries: Rounded, arithmetic: Arithmetic, spare: int = 4, terms
     terms: how many entries are no zeros by definition, all unless given.
     """
     classes = entries.value.shape[1]
-    size = entries.magnitude.sum(axis=1)
-    error = entries.error.sum(axis=1) + arithmetic.gamma(classes + spare) * size
+    each = ones(classes)
+    size = entries.magnitude.dot(each)
+    error = entries.error.dot(each) + arithmetic.gamma(classes + spare) * size
     arithmetic.underflow_in_place(error, classes)
-    return Losses(entries.value.sum(axis=1), error, size, entries.value.size if terms is None else terms)
+    return Losses(entries.value.dot(each), error, size, entries.value.size if terms is None else terms)
 
 
 def one_hot(y: Array, classes: int, ignored: int) -> Array:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.cases import Case
-from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, total
 from backproof.truth.divisors import divisor
 from backproof.truth.loss_bounds import LOSS_BOUNDS
 from backproof.truth.loss_terms import Losses
+
+HARMLESS = 1e290
+"""Numbers below it add up to a finite one."""
 
 
 def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Losses, Rounded]:
@@ -19,8 +22,10 @@ def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Los
     """
     y = np.asarray(case.y, np.float64) if case.y.dtype.kind == "f" else case.y
     losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
-    error = gradient.error + (arithmetic.unit * np.abs(gradient.value) if arithmetic.narrows else 0.0)
-    if not outputs.error.sum() < np.inf:
+    error = gradient.error
+    if arithmetic.narrows:
+        error = error + arithmetic.unit * np.abs(gradient.value)
+    if not highest(outputs.error) < HARMLESS:
         error += 0.0 * outputs.error.sum(axis=1, keepdims=True)
     arithmetic.underflow_in_place(error)
     return Losses.of(losses), Rounded(gradient.value, error)
@@ -36,19 +41,20 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     """
     spec = case.spec
     losses, gradient = unreduced(case, outputs, arithmetic)
-    lost = losses.error.sum()
+    scale: Array | float
+    lost = total(losses.error)
     if spec.reduction == "none":
         scale = np.asarray(case.upstream, dtype=np.float64)
         scale = scale if scale.ndim == 2 else scale[:, None]
         loss = Rounded(losses.value, losses.error)
     else:
-        scale = np.asarray(1.0 / divisor(case))
+        scale = 1.0 / divisor(case)
         gamma = arithmetic.gamma(losses.terms + 4 + _summed_weights(case))
-        total = lost + gamma * losses.size.sum()
-        total += losses.terms * arithmetic.smallest * (total > 0.0)
-        loss = _penalised(Rounded(scale * losses.value.sum(), scale * total), case, arithmetic)
+        whole = lost + gamma * total(losses.size)
+        whole += losses.terms * arithmetic.smallest * (whole > 0.0)
+        loss = _penalised(Rounded(np.asarray(scale * total(losses.value)), np.asarray(scale * whole)), case, arithmetic)
     error = loss.error + arithmetic.smallest * (loss.error > 0.0)
-    if np.abs(losses.value).sum() + lost > arithmetic.largest:
+    if total(np.abs(losses.value)) + lost > arithmetic.largest:
         error = np.full_like(error, np.nan)
     loss = Rounded(loss.value, error)
     return loss, gradient if spec.reduction == "sum" else _scaled(gradient, scale, case, arithmetic)
@@ -60,7 +66,7 @@ def _summed_weights(case: Case) -> int:
     return len(case.y) if weighted else 0
 
 
-def _scaled(gradient: Rounded, scale: Array, case: Case, arithmetic: Arithmetic) -> Rounded:
+def _scaled(gradient: Rounded, scale: Array | float, case: Case, arithmetic: Arithmetic) -> Rounded:
     roundings = 3 + _summed_weights(case)
     error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
     arithmetic.underflow_in_place(error)

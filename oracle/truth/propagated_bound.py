@@ -23,11 +23,11 @@ import numpy as np
 from backproof.cases import Case, Formula, Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Forms, Kinks, Rounded
 from backproof.truth.curves import CURVES
+from backproof.truth.jacobians import Diagonal
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import (
     SLACK,
     Against,
-    ElementwiseSlope,
     Layer,
     activation,
     against_reference,
@@ -91,7 +91,7 @@ def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
     deltas = [delta]
     for layer, above in zip(reversed(layers[:-1]), reversed(layers[1:]), strict=True):
         s = upstream(delta, above.parameters, arithmetic)
-        if isinstance(layer.jacobian, ElementwiseSlope):
+        if isinstance(layer.jacobian, Diagonal):
             # What e_s brings from above travels along the routes; here it counts only where it meets e_phi' or u.
             fresh = upstream(delta, above.parameters, arithmetic, own=np.zeros_like(delta.value))
             phi_prime = layer.jacobian.slope
@@ -119,7 +119,7 @@ def _linear_part(layer: Layer, formula: Formula) -> tuple[Array, Array]:
     followed and rho is all of e_a.
     """
     z, outputs = layer.z, layer.outputs
-    if not isinstance(layer.jacobian, ElementwiseSlope):
+    if not isinstance(layer.jacobian, Diagonal):
         return np.zeros_like(z.value), outputs.error
     slope = layer.jacobian.slope.value
     least, most = CURVES[formula.name].value_range(formula.options)

@@ -5,7 +5,7 @@ below:
 
     BP0  preactivation, activation     e_z, e_a, and e_phi' of the slope that BP1 and BP2 will use
          objective                     e_g of g = dC/da, in `objective_bounds.py`
-    BP1  pull_back (of the output)     e_delta from e_g and e_phi'
+    BP1  pull_back (of the output)     e_delta from e_g and e_phi', in `jacobians.py` and `rowwise_bounds.py`
     BP2  upstream, pull_back           e_s of s = delta W, then e_delta again
     BP3  bias_gradient                 e_db
     BP4  weight_gradient               e_dW
@@ -30,20 +30,22 @@ import numpy as np
 from backproof.cases import Case, Formula, Gradients
 from backproof.truth.allowances import NOTHING
 from backproof.truth.arithmetic import (
-    SEARCH,
     Arithmetic,
     Array,
     Forms,
     Kinks,
     Rounded,
+    highest,
     lowest_bit,
+    ones,
     significant_bits,
     sums_are_exact,
 )
 from backproof.truth.curves import CURVES
+from backproof.truth.jacobians import ElementwiseSlope, Unchanged
 from backproof.truth.objective_bounds import objective, with_penalty
 from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS
-from backproof.truth.suprema import allowed, jumps, suprema_of
+from backproof.truth.suprema import allow_in_place, jumps, suprema_of
 
 Against = Literal["reference", "truth"]
 
@@ -137,37 +139,6 @@ class Layer:
     jacobian: Jacobian
 
 
-@dataclass(frozen=True, slots=True)
-class ElementwiseSlope:
-    """phi'(z) of an elementwise activation, with its error; `selects` where it takes no values but 0 and 1."""
-
-    slope: Rounded
-    selects: bool
-    arithmetic: Arithmetic
-
-    def pull_back(self, s: Rounded) -> Rounded:
-        """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + h e_phi', then + 2u(|delta| + e_delta) + 2 eta.
-
-        h = |s| + e_s.  No rounding where delta is exactly 0, nor where phi' selects, being 0 or 1. The second eta is a
-        flushed partial sum of BP3.
-        """
-        phi_prime = np.abs(self.slope.value)
-        error = s.error * phi_prime + s.magnitude * self.slope.error
-        delta = s.value * self.slope.value
-        if not self.selects:
-            error += 2.0 * self.arithmetic.unit * (np.abs(delta) + error)
-            self.arithmetic.underflow_of_factors_in_place(error, s, self.slope, 2)
-        return Rounded(delta, error)
-
-    def push_forward(self, dz: Rounded) -> Rounded:
-        """da = phi' dz: the same product."""
-        return self.pull_back(dz)
-
-    def leading(self, s: Array) -> Array:
-        """s phi', all of it: nothing is taken off."""
-        return s * self.slope.value
-
-
 def parameters_of(case: Case) -> tuple[Parameters, ...]:
     """The case's weights and biases, exact."""
     return tuple(
@@ -179,13 +150,18 @@ def parameters_of(case: Case) -> tuple[Parameters, ...]:
 def forward(case: Case, parameters: tuple[Parameters, ...], arithmetic: Arithmetic) -> list[Layer]:
     """BP0 through all layers. An x that flush-to-zero may flush has the error eta."""
     layers: list[Layer] = []
-    x = np.asarray(case.x, np.float64)
-    outputs = Rounded(x, arithmetic.flushed(x))
+    outputs = given(np.asarray(case.x, np.float64), arithmetic)
     for own, formula in zip(parameters, case.spec.activations, strict=True):
         inputs, z = outputs, preactivation(outputs, own, arithmetic)
         outputs, jacobian = activation(z, formula, arithmetic)
         layers.append(Layer(own, inputs, z, outputs, jacobian))
     return layers
+
+
+def given(x: Array, arithmetic: Arithmetic) -> Rounded:
+    """Numbers that are exact, but for those that flush-to-zero may flush."""
+    error = arithmetic.flushed(x)
+    return Rounded(x, error, exact=not error.any())
 
 
 def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic) -> tuple[list[Rounded], Rounded]:
@@ -213,13 +189,14 @@ def parameter_errors(
     weights: list[Array] = []
     biases: list[Array | None] = []
     for layer, delta, weight, bias in zip(layers, deltas, case.weights, case.biases, strict=True):
-        error = weight_gradient(layer.inputs, delta, arithmetic)
+        summed = in_sums(delta, arithmetic)
+        error = weight_gradient(layer.inputs, delta, arithmetic, summed=summed)
         weights.append(with_penalty(error, case, weight, arithmetic, is_bias=False))
         if bias is None:
             biases.append(None)
         else:
             penalised = case.spec.penalty is not None and case.spec.penalty.on_biases
-            error = bias_gradient(delta, arithmetic, alone=not penalised)
+            error = bias_gradient(delta, arithmetic, alone=not penalised, summed=summed)
             biases.append(with_penalty(error, case, bias, arithmetic, is_bias=True))
     return tuple(weights), tuple(biases)
 
@@ -238,19 +215,22 @@ def preactivation(
     """
     weight, bias = parameters.weight, parameters.bias
     gamma, reach = arithmetic.gamma(weight.shape[1] + 1), inputs.magnitude
-    z = inputs.value @ weight.T
-    error = ((inputs.error if own is None else own) + gamma * reach) @ parameters.size.T
+    z = inputs.value.dot(weight.T)
+    spread = gamma * reach
+    if own is not None or not inputs.exact:
+        spread += inputs.error if own is None else own
+    error = spread.dot(parameters.size.T)
     if bias is not None:
         z += bias
         error += gamma * np.abs(bias)
     exact = None
     # One number is asked before all: behind the first layer it is nearly always inexact.
-    exact_inputs = parameters.weight_error is None and inputs.error.item(0) == 0.0 and not inputs.error[0].any()
-    if exact_inputs and may_be_exact(inputs.value, weight, arithmetic):
+    exact_inputs = inputs.exact or (inputs.error.item(0) == 0.0 and not inputs.error[0].any())
+    if exact_inputs and parameters.weight_error is None and may_be_exact(inputs.value, weight, arithmetic):
         exact = _exact_products(inputs, parameters, error / gamma, arithmetic)
-    arithmetic.underflow_of_product_in_place(error, reach, weight.T, weight.shape[1] + 1)
+    arithmetic.underflow_of_product_in_place(error, reach, parameters.size.T, weight.shape[1] + 1, added=bias)
     if parameters.weight_error is not None:
-        error += reach @ parameters.weight_error.T
+        error += reach.dot(parameters.weight_error.T)
     if parameters.bias_error is not None:
         error += parameters.bias_error
     arithmetic.overflow_in_place(error, gamma)
@@ -286,43 +266,50 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     if formula.name in ROWWISE_BOUNDS:
         return ROWWISE_BOUNDS[formula.name](z, arithmetic)
     curve, options, known = CURVES[formula.name], formula.options, suprema_of(formula)
-    reach = SEARCH * z.error
-    far = np.abs(z.value) + reach
-    farthest = float(far.max())
+    reach = z.error + z.error
+    far = z.size + reach
+    farthest = highest(far)
+    accurate = arithmetic.forms == "accurate"
+    limit = arithmetic.largest / LARGEST_FACTOR if accurate else curve.limit(arithmetic.largest, options)
+    if curve.copies and farthest <= limit:
+        return z, Unchanged(z.value.shape)
     value, slope, curvature = curve.shape(z.value, options)
-    slope_jump, value_jump = jumps(z, known.kinks, arithmetic)
-    if curve.ambiguity is not None:
+    phi_prime = steepest = np.abs(slope)
+    slope_jump, value_jump = jumps(z, reach, known.kinks, arithmetic)
+    if curve.ambiguity is not None and not farthest < known.ambiguous_from:
         value_width, slope_width = curve.ambiguity(z.value, reach, options)
         slope_jump = slope_width if slope_jump is None else slope_jump + slope_width
         value_jump = value_width if value_jump is None else value_jump + value_width
-    steepest = np.abs(slope)
-    if slope_jump is not None:
-        steepest += slope_jump
+    slope_error: Array | None = None
     if known.curvature:
-        bend = curve.curvature_within(z.value, reach, options, curvature=curvature)
-        steepest += bend * reach
-        slope_error = np.minimum(bend * z.error, known.slope_range)
-    else:
-        slope_error = np.zeros_like(slope)
+        slope_error = curve.curvature_within(z.value, reach, options, curvature=curvature) * z.error
+        steepest = phi_prime + slope_error + slope_error  # r = 2 e_z
+        if not highest(slope_error) <= known.slope_range:
+            slope_error = np.minimum(slope_error, known.slope_range)
     if slope_jump is not None:
-        slope_error += slope_jump
+        steepest = steepest + slope_jump
+        slope_error = slope_jump if slope_error is None else slope_error + slope_jump
     value_error = steepest * z.error
-    if known.value_range < np.inf:
+    if known.value_range < np.inf and not highest(value_error) <= known.value_range:
         value_error = np.minimum(value_error, known.value_range)
     if value_jump is not None:
         value_error += value_jump
-    accurate = arithmetic.forms == "accurate"
     allowance = curve.accurate if accurate else curve.textbook
+    exact = slope_error is None and allowance.keeps_slope
+    if slope_error is None:
+        slope_error = np.zeros(slope.shape)
     if allowance is not NOTHING:
         flushed = 0.0 if curve.exact else arithmetic.smallest * known.flushes
         value_units, slope_units = allowance.units(z.value, reach, options)
-        slope_error += allowed(slope_units, far, farthest, flushed, arithmetic)
-        value_error += allowed(value_units, far, farthest, flushed, arithmetic)
-    limit = arithmetic.largest / LARGEST_FACTOR if accurate else curve.limit(arithmetic.largest, options)
+        allow_in_place(value_error, value_units, far, flushed=flushed, arithmetic=arithmetic)
+        if not allowance.keeps_slope:
+            allow_in_place(slope_error, slope_units, far, flushed=flushed, arithmetic=arithmetic)
     if not farthest <= limit:
+        exact = False
         value_error[~(far <= limit)] = np.nan
         slope_error[~(far <= limit)] = np.nan
-    return Rounded(value, value_error), ElementwiseSlope(Rounded(slope, slope_error), known.selects, arithmetic)
+    phi = Rounded(value, value_error)
+    return phi, ElementwiseSlope(Rounded(slope, slope_error, size=phi_prime, exact=exact), known.selects, arithmetic)
 
 
 def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, own: Array | None = None) -> Rounded:
@@ -332,35 +319,44 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, 
     """
     outputs = parameters.weight.shape[0]
     gamma, reach = arithmetic.gamma(outputs + 1), delta.magnitude
-    error = ((delta.error if own is None else own) + gamma * reach) @ parameters.size
-    arithmetic.underflow_of_product_in_place(error, reach, parameters.weight, outputs)
+    spread = gamma * reach
+    spread += delta.error if own is None else own
+    error = spread.dot(parameters.size)
+    arithmetic.underflow_of_product_in_place(error, reach, parameters.size, outputs)
     if parameters.weight_error is not None:
-        error += reach @ parameters.weight_error
+        error += reach.dot(parameters.weight_error)
     arithmetic.overflow_in_place(error, gamma)
-    return Rounded(delta.value @ parameters.weight, error)
+    return Rounded(delta.value.dot(parameters.weight), error)
 
 
-def bias_gradient(delta: Rounded, arithmetic: Arithmetic, *, alone: bool = True) -> Array:
+def in_sums(delta: Rounded, arithmetic: Arithmetic) -> Array:
+    """What each delta adds to the error of a sum over the batch, in BP3 as in BP4: e_delta + gamma_{N+1} D, (N, O)."""
+    spread: Array = arithmetic.gamma(delta.value.shape[0] + 1) * delta.magnitude
+    spread += delta.error
+    return spread
+
+
+def bias_gradient(delta: Rounded, arithmetic: Arithmetic, *, alone: bool = True, summed: Array | None = None) -> Array:
     """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D).   A sum of signs or small integers is exact.
 
-    alone: whether nothing is added to it afterwards; a penalty's gradient makes a rounding of db as well.
+    alone: whether nothing is added to it afterwards; a penalty's gradient makes a rounding of db as well. summed: what
+    `in_sums` gives, where it is known.
     """
-    batch = delta.value.shape[0]
-    gamma = arithmetic.gamma(batch + 1)
-    error: Array = (delta.error + gamma * delta.magnitude).sum(axis=0)
-    if alone and not delta.error.any():
-        error[sums_are_exact(lowest_bit(delta.value.T), error / gamma, arithmetic)] = 0.0
+    spread = in_sums(delta, arithmetic) if summed is None else summed
+    batch = spread.shape[0]
+    error: Array = ones(batch).dot(spread)
+    if alone and delta.error.item(0) == 0.0 and not delta.error.any():
+        error[sums_are_exact(lowest_bit(delta.value.T), error / arithmetic.gamma(batch + 1), arithmetic)] = 0.0
     return error
 
 
-def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Array:
+def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic, *, summed: Array | None = None) -> Array:
     """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_{N+1} D)^T A + |delta|^T e_a + N eta [> 0]."""
-    batch = delta.value.shape[0]
-    gamma = arithmetic.gamma(batch + 1)
-    reach = delta.magnitude
-    error: Array = (delta.error + gamma * reach).T @ inputs.magnitude
-    error += np.abs(delta.value).T @ inputs.error
-    arithmetic.underflow_of_product_in_place(error, reach.T, inputs.magnitude, batch)
+    spread = in_sums(delta, arithmetic) if summed is None else summed
+    error: Array = spread.T.dot(inputs.magnitude)
+    if not inputs.exact:
+        error += delta.size.T.dot(inputs.error)
+    arithmetic.underflow_of_product_in_place(error, delta.magnitude.T, inputs.magnitude, spread.shape[0])
     return error
 
 
@@ -389,4 +385,7 @@ def known(error: Array, factor: float, arithmetic: Arithmetic) -> Array:
 
     error > u times the sum of the magnitudes: beyond u times the largest number, some order of that sum may overflow.
     """
-    return np.where(error <= arithmetic.unit * arithmetic.largest, error * factor, np.inf)
+    limit = arithmetic.unit * arithmetic.largest
+    if highest(error) <= limit:
+        return np.asarray(error * factor)
+    return np.where(error <= limit, error * factor, np.inf)

@@ -13,12 +13,13 @@ for the difference, or for the logarithm of p in forms that take it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded
+from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded, highest, row_sums
 
 
 def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
@@ -29,15 +30,19 @@ def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
     top = z.value.max(axis=1, keepdims=True)
     below = z.value - top
     p = np.exp(below)
-    p /= p.sum(axis=1, keepdims=True)
+    p /= row_sums(p)
     if p.shape[1] == 1:
         # exp(z - z) / exp(z - z), or exp(z) / exp(z): the one class has probability 1 in every correct form.
         return Rounded(p, np.zeros_like(p))
     spread = 2.0 * SEARCH * z.error.max(axis=1, keepdims=True)
     classes = p.shape[1]
-    units = arithmetic.unit * (classes + 10.0 + 6.0 * np.log(classes) + 2.0 * np.abs(below) + np.abs(top))
+    u, plain = arithmetic.unit, classes + 10.0 + 6.0 * math.log(classes)
+    units = (2.0 * u) * np.abs(below) + u * (plain + np.abs(top))
     moved = np.expm1(np.minimum(spread, 700.0)) + (1.0 + spread) * units
-    return Rounded(p, np.minimum(1.0, p * moved) + arithmetic.smallest)
+    error = p * moved
+    if not highest(error) <= 1.0:
+        error = np.minimum(1.0, error)
+    return Rounded(p, error + arithmetic.smallest, size=p)
 
 
 def log_probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
@@ -48,9 +53,10 @@ def log_probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
     top = z.value.max(axis=1, keepdims=True)
     below = z.value - top
     classes = below.shape[1]
-    logp = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
-    units = classes + 8.0 + 5.0 * np.log(classes) + 2.0 * np.abs(below) + np.abs(top) + 2.0 * np.abs(logp)
-    error = z.error + z.error.max(axis=1, keepdims=True) + arithmetic.unit * units + arithmetic.smallest
+    logp = below - np.log(row_sums(np.exp(below)))
+    u, plain = arithmetic.unit, classes + 8.0 + 5.0 * math.log(classes)
+    units = (2.0 * u) * (np.abs(below) + np.abs(logp)) + u * (plain + np.abs(top))
+    error = z.error + units + (z.error.max(axis=1, keepdims=True) + arithmetic.smallest)
     return Rounded(logp, error)
 
 
@@ -73,12 +79,13 @@ class SoftmaxJacobian:
         p, h = self.p, s.magnitude
         if p.value.shape[1] == 1:
             return Rounded(np.zeros_like(p.value), np.where(np.isfinite(h), 0.0, np.inf))
-        largest = p.value + p.error
-        t = (p.value * s.value).sum(axis=1, keepdims=True)
+        largest = p.magnitude
+        t = row_sums(p.value * s.value)
         gamma = self.arithmetic.gamma(p.value.shape[1] + 2)
-        e_t = (largest * s.error + p.error * np.abs(s.value) + gamma * largest * h).sum(axis=1, keepdims=True)
+        spread = gamma * largest
+        e_t = row_sums(largest * s.error + p.error * s.size + spread * h)
         reach = h + np.abs(t) + e_t
-        error = p.value * (s.error + e_t) + p.error * reach + gamma * largest * reach
+        error = p.value * (s.error + e_t) + (p.error + spread) * reach
         self.arithmetic.underflow_in_place(error, p.value.shape[1] + 2)
         return Rounded(self.sign * p.value * (s.value - t), error)
 
@@ -105,9 +112,9 @@ class LogSoftmaxJacobian:
         e_S)) + eta, where s (I - 1 p) is a sum of K terms.
         """
         p, h = self.p, s.magnitude
-        total = s.value.sum(axis=1, keepdims=True)
+        total = row_sums(s.value)
         gamma = self.arithmetic.gamma(p.value.shape[1] + 2)
-        e_total = s.error.sum(axis=1, keepdims=True) + gamma * h.sum(axis=1, keepdims=True)
+        e_total = row_sums(s.error + gamma * h)
         reach = np.abs(total) + e_total
         error = s.error + p.value * e_total + p.error * reach
         error += gamma * (h + (p.value + p.error) * reach)
@@ -117,10 +124,10 @@ class LogSoftmaxJacobian:
     def push_forward(self, dz: Rounded) -> Rounded:
         """da = dz - t, t = sum p dz:  e_t as in `SoftmaxJacobian`;  e_da = e_dz + e_t + 2u (h + |t| + e_t)."""
         p, h = self.p, dz.magnitude
-        largest = p.value + p.error
-        t = (p.value * dz.value).sum(axis=1, keepdims=True)
+        largest = p.magnitude
+        t = row_sums(p.value * dz.value)
         gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
-        e_t = (largest * dz.error + p.error * np.abs(dz.value) + gamma * largest * h).sum(axis=1, keepdims=True)
+        e_t = row_sums(largest * dz.error + p.error * dz.size + gamma * largest * h)
         error = dz.error + e_t + 2.0 * self.arithmetic.unit * (h + np.abs(t) + e_t)
         return Rounded(dz.value - t, error)
 

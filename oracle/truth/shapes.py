@@ -78,7 +78,7 @@ def tanhshrink(z: Array, options: Options) -> Triple:
 
 def scaled(z: Array, options: Options) -> Array:
     """beta z, |z| held at 1e290 so that it does not overflow: softplus is 0 or z to the last bit long before."""
-    return option(options, "beta") * np.clip(z, -1e290, 1e290)
+    return option(options, "beta") * clipped(z, -1e290, 1e290)
 
 
 def softplus(z: Array, options: Options) -> Triple:
@@ -191,7 +191,7 @@ def gelu_tanh(z: Array) -> Triple:
 
     For (1 + tanh(g/2))/2 = s(g). Derivatives are taken at |z| held at 40, where s is 0 or 1 to the last bit.
     """
-    inner = np.clip(z, -LARGEST_GELU_ARGUMENT, LARGEST_GELU_ARGUMENT)
+    inner = clipped(z, -LARGEST_GELU_ARGUMENT, LARGEST_GELU_ARGUMENT)
     cubic, scale = GELU_CUBIC * inner * inner, 2.0 * ROOT_TWO_OVER_PI
     g, first, second = scale * inner * (1.0 + cubic), scale * (1.0 + 3.0 * cubic), scale * 6.0 * GELU_CUBIC * inner
     s, slope, curvature = sigmoid(g, {})
@@ -229,6 +229,11 @@ def softsign(z: Array, options: Options) -> Triple:
     return z * reciprocal, slope, 2.0 * slope * reciprocal
 
 
+def flat(z: Array) -> Array:
+    """|phi''| of straight pieces: 0, in the shape of z."""
+    return np.zeros(z.shape)
+
+
 def clipped(z: Array, low: float, high: float) -> Array:
     """z held between low and high."""
     return np.minimum(np.maximum(z, low), high)
@@ -236,7 +241,7 @@ def clipped(z: Array, low: float, high: float) -> Array:
 
 def hardsigmoid(z: Array, options: Options) -> Triple:
     """(z + 3)/6 and 1/6 in (-3, 3)."""
-    return (clipped(z, -3.0, 3.0) + 3.0) / 6.0, np.where(np.abs(z) < 3.0, 1.0 / 6.0, 0.0), np.zeros_like(z)
+    return (clipped(z, -3.0, 3.0) + 3.0) / 6.0, np.where(np.abs(z) < 3.0, 1.0 / 6.0, 0.0), flat(z)
 
 
 def hardswish(z: Array, options: Options) -> Triple:
@@ -248,18 +253,18 @@ def hardswish(z: Array, options: Options) -> Triple:
 
 def selected(z: Array, kept: NDArray[np.bool_], other: Array | float) -> Triple:
     """z and 1 where kept, else `other` and 0."""
-    return np.where(kept, z, other), np.where(kept, 1.0, 0.0), np.zeros_like(z)
+    return np.where(kept, z, other), kept.astype(np.float64), flat(z)
 
 
 def relu(z: Array, options: Options) -> Triple:
     """max(z, 0)."""
-    return selected(z, z > 0.0, 0.0)
+    return np.maximum(z, 0.0), (z > 0.0).astype(np.float64), flat(z)
 
 
 def leaky_relu(z: Array, options: Options) -> Triple:
     """negative_slope z for z <= 0."""
     slope = np.where(z > 0.0, 1.0, option(options, "negative_slope"))
-    return slope * z, slope, np.zeros_like(z)
+    return slope * z, slope, flat(z)
 
 
 def relu6(z: Array, options: Options) -> Triple:
@@ -286,9 +291,9 @@ def hardshrink(z: Array, options: Options) -> Triple:
 def softshrink(z: Array, options: Options) -> Triple:
     """z -+ lambd, 0 for |z| <= lambd."""
     lambd = option(options, "lambd")
-    return z - clipped(z, -lambd, lambd), np.where(np.abs(z) > lambd, 1.0, 0.0), np.zeros_like(z)
+    return z - clipped(z, -lambd, lambd), (np.abs(z) > lambd).astype(np.float64), flat(z)
 
 
 def identity(z: Array, options: Options) -> Triple:
     """z."""
-    return z, np.ones_like(z), np.zeros_like(z)
+    return z, np.ones(z.shape), flat(z)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+import numpy as np
+
 from backproof.cases import Formula
-from backproof.truth.arithmetic import ABSORBED, Arithmetic, Array, Rounded
+from backproof.truth.arithmetic import ABSORBED, SEARCH, Arithmetic, Array, Rounded, highest, least, lowest
 from backproof.truth.curves import CURVES, Kink
 
 
@@ -24,44 +26,66 @@ class Suprema:
     flushes: float
     kinks: tuple[Kink, ...]
     selects: bool
+    ambiguous_from: float
 
 
 @cache
 def suprema_of(formula: Formula) -> Suprema:
     """The suprema of an elementwise activation."""
     curve, options = CURVES[formula.name], formula.options
-    lowest, highest = curve.slope_range(options)
+    low, high = curve.slope_range(options)
     least, most = curve.value_range(options)
     curvature = curve.curvature_sup(options)
-    selects = not curvature and {lowest, highest} <= {0.0, 1.0}
-    return Suprema(curvature, highest - lowest, most - least, curve.flushes(options), curve.kinks(options), selects)
+    selects = not curvature and {low, high} <= {0.0, 1.0}
+    return Suprema(
+        curvature=curvature,
+        slope_range=high - low,
+        value_range=most - least,
+        flushes=curve.flushes(options),
+        kinks=curve.kinks(options),
+        selects=selects,
+        ambiguous_from=curve.ambiguous_from(options),
+    )
 
 
 TAIL: Final = 700.0
 """Beyond it S may be an exponential that underflows right here: exp(-708) is the last normal number of float64."""
 
 
-def allowed(units: Array, far: Array, farthest: float, flushed: float, arithmetic: Arithmetic) -> Array:
-    """u S, and the floor for underflow, flushed (1 + far), wherever something is computed inexactly.
+def allow_in_place(error: Array, units: Array, far: Array, *, flushed: float, arithmetic: Arithmetic) -> None:
+    """Add u S, and the floor for underflow, flushed (1 + far), wherever something is computed inexactly.
 
-    farthest is the largest of `far`: where all of u S is far above the floor, adding it would change nothing. An S of 0
-    says that nothing is computed, but for the TAIL: z s(z) is 1e-322 at z = -748, where s(z) is already 0 in float64.
+    Where all of u S that is not 0 is far above the floor, adding it would change
+    nothing. An S of 0 says that nothing is computed, but for the TAIL: z s(z) is 1e-322 at z = -748, where s(z) is
+    already 0 in float64.
     """
-    error: Array = arithmetic.unit * units
-    if not error.min() * ABSORBED > flushed * (1.0 + farthest):
+    error += arithmetic.unit * units
+    if not flushed:
+        return
+    farthest = highest(far)
+    floor = flushed * (1.0 + farthest)
+    if not (lowest(units) if farthest > TAIL else least(units)) * arithmetic.unit * ABSORBED > floor:
         inexact = units > 0.0
         if farthest > TAIL:
             inexact |= far > TAIL
         error += flushed * (1.0 + far) * inexact
-    return error
 
 
-def jumps(z: Rounded, kinks: tuple[Kink, ...], arithmetic: Arithmetic) -> tuple[Array | None, Array | None]:
-    """J and V: the jumps of phi' and of phi at the kinks that z may be on either side of, summed; None without any."""
+def jumps(
+    z: Rounded, reach: Array, kinks: tuple[Kink, ...], arithmetic: Arithmetic
+) -> tuple[Array | None, Array | None]:
+    """J and V: the jumps of phi' and of phi at the kinks that z may be on either side of, summed; None without any.
+
+    reach: f e_z. Nearly always all of z is farther from a kink than that, and than what the kink's own radius adds.
+    """
     slope_jump: Array | None = None
     value_jump: Array | None = None
     for kink in kinks:
-        distance = z.value - kink.position
+        distance = z.value - kink.position if kink.position else z.value
+        size = np.abs(distance) if kink.position else z.size
+        radius = 2.0 * SEARCH * arithmetic.unit * kink.radius_units
+        if lowest(size - reach) > radius + arithmetic.smallest:
+            continue
         error = kink.doubt(z.value, z.error, arithmetic.unit) if kink.radius_units else z.error
         met = arithmetic.meets_kink(distance, error)
         if not met.any():

@@ -209,7 +209,7 @@ def test_float32_products_do_not_underflow_in_float64() -> None:
     """The bound of a float32 program is computed in float64, where its errors stay what they are."""
     arithmetic = Arithmetic.of("float32")
     error = np.array([[0.0, 1e-300]])
-    arithmetic.underflow_of_product_in_place(error, np.ones((1, 1)), np.ones((1, 2)), 1)
+    arithmetic.underflow_of_product_in_place(error, np.array([[1e-150]]), np.array([[0.0, 1e-150]]), 1)
     assert error.tolist() == [[0.0, 1e-300 + arithmetic.smallest]]
 
 
