@@ -4,10 +4,13 @@
     candidate       scratch's answer
     reference       PyTorch's autograd in float64
     bound           how far rounding reaches, entry by entry
-    compare         the verdicts
+    compare         every quantity against reference and bound
+    settle          what is left of examining a case: single samples where the bound is wide, exact values where PyTorch
+                    and scratch differ
     tally and rows  counts, and the rows of the tables
     tables          those rows as CSV and Parquet
-    whole           `check` with a report: all of that, the second calls of one case in twenty, `scaling`, the diagnosis
+    once a run      `check` of a single case, spread over all: `scaling`, the diagnosis, the report's other files
+    whole           `check` of all of them with a report: everything above, and the second calls of one case in twenty
 
 PyTorch's own pass is in the case's dtype, with tensors made from arrays, on the same cases in the same round.
 """
@@ -26,7 +29,7 @@ from backproof.bounds import Bounds
 from backproof.candidates.builtin import Scratch
 from backproof.cases import Domain, build_case
 from backproof.comparison import compare
-from backproof.examine import ask, reference_of
+from backproof.examine import Examiner, ask, reference_of
 from backproof.reports.files import TableWriter
 from backproof.reports.tables import table
 from backproof.route import check
@@ -36,7 +39,15 @@ from backproof.truth import autograd
 from benchmarks.rounds import Spread
 
 PYTORCH: Final = "PyTorch's own"
+SETTLE: Final = "settle"
+ONCE: Final = "once a run"
 WHOLE: Final = "whole"
+ORDER: Final = (
+    *("generate", "candidate", "reference", "bound", "compare", SETTLE, "tally and rows", "tables", ONCE, WHOLE),
+    PYTORCH,
+)
+
+_EXAMINE: Final = "examine"
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,8 @@ class Route:
 
 
 ROUTES: Final = (
-    Route("default domain", Domain(), cases=500, rounds=7),
-    Route("width 512", Domain(width=512), cases=20, rounds=3),
+    Route("default domain", Domain(), cases=1000, rounds=5),
+    Route("width 512", Domain(width=512), cases=40, rounds=3),
 )
 
 
@@ -73,6 +84,7 @@ class Stages:
             spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
 
         candidate, reference, tally = Scratch(), reference_of("torch"), Tally()
+        examiner = Examiner(candidate)
         rows: list[tuple[object, ...]] = []
         specs = drawn(self.route.domain, seed=0, cases=self.route.cases)
         for _ in range(self.route.cases):
@@ -89,24 +101,30 @@ class Stages:
                 bounds.limit()
             with stage("compare"):
                 checks = compare(case, answer, wanted, bounds)
+            with stage(_EXAMINE):
+                examiner.examine(case)
             with stage("tally and rows"):
                 tally.add(case.spec, checks)
                 rows += rows_of(candidate.name, case.spec, checks)
         with tempfile.TemporaryDirectory() as place:
             with stage("tables"), TableWriter(Path(place), "checks") as writer:
                 writer.write(table("checks", rows))
+            with stage(ONCE):
+                self._run(Path(place) / "short", 1)
             with stage(WHOLE):
-                self._run(Path(place) / "report")
+                self._run(Path(place) / "report", self.route.cases)
+        within = sum(spent[name] for name in ("candidate", "reference", "bound", "compare"))
+        spent[SETTLE] = spent.pop(_EXAMINE) - within
         for name, seconds in spent.items():
             self.seconds.setdefault(name, []).append(seconds / self.route.cases)
 
-    def _run(self, place: Path) -> None:
-        check(Scratch(), self.route.domain, cases=self.route.cases, workers=1, report=place, keep=False)
+    def _run(self, place: Path, cases: int) -> None:
+        check(Scratch(), self.route.domain, cases=cases, workers=1, report=place, keep=False)
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
-        """One row per stage, PyTorch's own last."""
+        """One row per stage, in their order."""
         pytorch = self.seconds[PYTORCH]
-        for name in sorted(self.seconds, key=lambda name: (name == PYTORCH, name == WHOLE)):
+        for name in ORDER:
             seconds = self.seconds[name]
             ratio = Spread.of([own / base for own, base in zip(seconds, pytorch, strict=True)])
             yield {
