@@ -82,7 +82,8 @@ def page(run: Run, measures: Measures | None = None) -> str:
     style, script = (Markup((_TEMPLATES / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))  # noqa: S704
     sections = list(_sections(run, measures))
     facts = any(screen.facts for screen in run.screens)
-    contents = [("facts", "What was compared")] * facts
+    contents = [("wrong", "What is wrong")] * any(screen.card for screen in run.screens)
+    contents += [("facts", "What was compared")] * facts
     contents += [(section.id, section.heading) for section in sections]
     contents += [("environment", "Environment"), ("files", "Files")]
     made: str = environment.get_template("page.html").render(

@@ -100,7 +100,7 @@ def pictures(measures: Measures) -> Iterator[tuple[str, bytes]]:
             figure = draw(_PRINTED)
             figure.axes[0].set_title(title, fontsize=11, pad=16, color=_PRINTED["ink"])
             held = io.BytesIO()
-            figure.savefig(held, format="png", dpi=200, metadata={"Software": None}, facecolor=_PRINTED["paper"])
+            figure.savefig(held, format="png", dpi=160, metadata={"Software": None}, facecolor=_PRINTED["paper"])
         yield name, held.getvalue()
 
 
@@ -234,7 +234,7 @@ def _histogram(spread: Spread, colours: Mapping[str, str]) -> Figure:
     edges = [low + at / bins for at in range(len(counts))]
     fill = [colours["data"] if edge < 0 else colours["beyond"] for edge in edges]
     axes.bar(edges, counts, width=0.92 / bins, align="edge", color=fill)
-    ticks = [(float(power), _power(power)) for power in range(low, high + 1, _stride(high - low))]
+    ticks = [(float(power), _power(power)) for power in _powers(low, high)]
     beside = (high - low) / 24 + 0.2
     for count, end, text, colour in ((none, low - beside, "0", "data"), (infinite, high + beside, "∞", "beyond")):
         if count:
@@ -280,8 +280,8 @@ def _growth(spreads: Mapping[int, Spread], axis: str, colours: Mapping[str, str]
     )  # fmt: skip
     axes.axhline(0.0, color=colours["ink"], linewidth=1.2, linestyle=(0, (4, 2)))
     axes.set_ylim(low - 0.2, high + 0.2)
-    powers = range(low, high + 1, _stride(high - low))
-    axes.set_yticks(list(powers), [_power(power) for power in powers])
+    powers = _powers(low, high)
+    axes.set_yticks(powers, [_power(power) for power in powers])
     if len(numbers) <= 12:
         axes.set_xticks(numbers)
     axes.set_xlabel(axis)
@@ -297,8 +297,10 @@ def _span(ratios: Iterable[float]) -> tuple[int, int]:
     return max(min(low, -1), _DECADES[0]), min(max(high, 1), _DECADES[1])
 
 
-def _stride(decades: int) -> int:
-    return max(1, math.ceil(decades / 8))
+def _powers(low: int, high: int) -> list[int]:
+    """The powers of ten that an axis names: 1 is among them, and no more than fit."""
+    stride = max(1, math.ceil((high - low) / 8))
+    return [power for power in range(low, high + 1) if power % stride == 0]
 
 
 def _power(power: int) -> str:
@@ -306,7 +308,7 @@ def _power(power: int) -> str:
 
 
 def _short(ratio: float) -> str:
-    return f"{ratio:.2g}"
+    return "∞" if ratio == math.inf else f"{ratio:.2g}"
 
 
 def _coverage_words(measures: Measures) -> str:

@@ -85,7 +85,7 @@ def screen(candidate: str = "my_net.py:f", **fields: object) -> dict[str, object
     return said | fields
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> SimpleNamespace:
     """The run of two networks that is written where nothing else is said, and what to write others with."""
     return SimpleNamespace(
