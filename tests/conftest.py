@@ -1,5 +1,8 @@
-"""What holds for every test: Hypothesis' profiles, one thread for PyTorch."""
+"""What holds for every test: Hypothesis' profiles, one thread for PyTorch, and what is traced for coverage."""
 
+from pathlib import Path
+
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +18,24 @@ settings.register_profile(
 settings.register_profile("fuzz", parent=settings.get_profile("default"), max_examples=5_000, print_blob=True)
 # `--hypothesis-profile` on the command line comes after this and chooses another.
 settings.load_profile("default")
+
+# What sweeps over many networks runs without the tracer, which would take half of the time: what it covers is covered
+# by the tests of each file. Elsewhere single tests have the mark themselves.
+SWEEPS = ("properties", "meta", "truth/test_allowances.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the sweeps `no_cover`, which pytest-cov knows."""
+    folders = tuple(Path(__file__).parent / name for name in SWEEPS)
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in folders):
+            item.add_marker("no_cover")
+
+
+@pytest.fixture
+def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hardly any pairs of faults are tried for what has no name: all of them take seconds."""
+    from backproof.diagnosis import naming
+
+    monkeypatch.setattr(naming, "PARTNERS", 1)
+    monkeypatch.setattr(naming, "OVERLAPPING", ())

@@ -3,16 +3,19 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from backproof.cli import app
+from backproof.diagnosis.diagnosis import diagnose
 
 RIGHT = textwrap.dedent("""
     import numpy as np
@@ -39,9 +42,26 @@ RIGHT = textwrap.dedent("""
 """)
 
 
+@pytest.fixture(scope="module")
+def known() -> dict[tuple[str, bool], Any]:
+    """What was found out about the networks below, by their names and whether they fail."""
+    return {}
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to stand in, with a right and a wrong network; what they leave in sys.path and sys.modules goes."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: dict[tuple[str, bool], Any]) -> Iterator[Path]:
+    """A folder to stand in, with a right and a wrong network; what they leave in sys.path and sys.modules goes.
+
+    A name stands for the same code in every test: its diagnosis is made once, in the first that comes to it.
+    """
+
+    def once(candidate: Any, failing: Any, **named: Any) -> Any:
+        key = candidate.name, bool(failing)
+        if key not in known:
+            known[key] = diagnose(candidate, failing, **named)
+        return known[key]
+
+    monkeypatch.setattr("backproof.route.diagnose", once)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
@@ -51,6 +71,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in set(sys.modules) - before:
         if name.startswith("backproof_candidate_"):
             del sys.modules[name]
+
+
+SMALL = ("--cases", "2", "--depth", "1-2", "--width", "1-4", "--batch-size", "1-3", "--losses", "mse")
+"""What even exact arithmetic has done at once."""
 
 
 def run(*arguments: str) -> Result:
@@ -207,8 +231,9 @@ def test_a_wrong_option_is_said_in_the_way_of_the_shell(arguments: tuple[str, ..
     assert message in done.stderr
 
 
-def test_several_candidates_of_a_file_are_all_checked(folder: Path):
+def test_several_candidates_of_a_file_are_all_checked(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """One screen each, and the worst exit code; one object or one directory cannot hold two."""
+    monkeypatch.setattr("backproof.route.diagnose", lambda *_, **__: None)
     two = RIGHT.replace("SLOPE", "error * activations[-1] * (1.0 - activations[-1])").replace(
         "loss_and_gradients", "one"
     )
@@ -223,6 +248,7 @@ def test_several_candidates_of_a_file_are_all_checked(folder: Path):
     assert "two.py holds 2 candidates, and --json and --report take one: two.py:one, two.py:two" in refused.stderr
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_strict_kinks_fail(folder: Path):
     """relu's slope of 1 at exactly 0 is a kink, and a failure only when asked."""
     (folder / "kinky.py").write_text(
@@ -245,7 +271,7 @@ def test_strict_kinks_fail(folder: Path):
 
 def test_exact_reference_and_torch_as_a_candidate():
     """Other truths and other defendants."""
-    done = run("--reference", "exact", "--cases", "3")
+    done = run("--reference", "exact", *SMALL)
     assert done.exit_code == 0
     assert "against exact arithmetic" in done.stdout
     assert run("torch", "--cases", "3").exit_code == 0
@@ -296,7 +322,7 @@ def installed(*arguments: str, **environment: str) -> subprocess.CompletedProces
 
 def test_a_pipe_gets_plain_text_and_no_progress():
     """No escape codes on either stream, with and without NO_COLOR."""
-    done = installed("check", "--cases", "3", NO_COLOR="1")
+    done = installed("check", *SMALL, "--reference", "exact", NO_COLOR="1")
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert done.stderr == ""
@@ -311,16 +337,16 @@ def test_without_torch_the_message_says_what_to_do(tmp_path: Path):
         "backproof: PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact, "
         "which needs neither PyTorch nor a recording\n"
     )
-    done = installed("check", "--cases", "2", "--reference", "exact", PYTHONPATH=str(tmp_path))
+    done = installed("check", *SMALL, "--reference", "exact", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
 
 
-def test_script_of_the_smallest_failing_network_runs_by_itself(folder: Path):
+def test_script_of_the_smallest_failing_network_runs_by_itself(folder: Path, capsys: pytest.CaptureFixture[str]):
     """--script writes it; where it cannot be, the verdict is out, and the exit code says that something failed."""
     done = run("wrong.py", "--cases", "3", "--script", "smallest.py")
     assert done.exit_code == 1
-    repeated = subprocess.run([sys.executable, "smallest.py"], capture_output=True, text=True, check=True)
-    assert "yours" in repeated.stdout
+    runpy.run_path("smallest.py")
+    assert "yours" in capsys.readouterr().out
     refused = run("wrong.py", "--cases", "3", "--script", "nowhere/smallest.py")
     assert refused.exit_code == 2
     assert "cannot write nowhere/smallest.py" in refused.stderr

@@ -7,7 +7,6 @@ from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
-from backproof.diagnosis import naming
 from backproof.diagnosis.diagnosis import EQUATIONS, RULES, Diagnosis, diagnose, diagnose_answer
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME
@@ -24,13 +23,6 @@ def of(candidate, failing, **settings):
 def planted(*names, domain, position="all"):
     """A candidate with these faults."""
     return Planted([Plant(BY_NAME[name], position) for name in names], domain)
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Hardly any pairs of faults are tried for what has no name: all of them take seconds."""
-    monkeypatch.setattr(naming, "PARTNERS", 1)
-    monkeypatch.setattr(naming, "OVERLAPPING", ())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +54,7 @@ def test_right_candidate_gets_no_diagnosis_wherever_it_was_thought_to_fail():
     assert "broken" not in found.equations.values()
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("few_pairs")
 def test_constant_that_is_accounted_for_is_no_mistake():
     """PyTorch's slope of hardsigmoid has seven digits: a deviation that is listed, and no candidate is blamed for."""
     candidate = Torch()
@@ -112,7 +104,7 @@ def test_fault_that_keeps_something_is_told_first(failing):
     )  # fmt: skip
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("few_pairs")
 def test_state_without_a_name_is_told_as_one():
     """A second call gives other numbers, and no fault of the catalogue gives those."""
 
@@ -194,7 +186,7 @@ class Saturated(Backprop):
         (Saturated, {"values": ("normal", "saturated")}, "numerics"),
     ],
 )
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("few_pairs")
 def test_mistake_without_a_name_has_an_equation_and_a_place(handwritten, failing, backprop, settings, equation):
     """Unexplained is an honest answer: nothing is named, and what is known stands."""
     domain = Domain(
@@ -209,7 +201,7 @@ def test_mistake_without_a_name_has_an_equation_and_a_place(handwritten, failing
     assert found.equations.get(equation, "broken") == "broken"
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("few_pairs")
 def test_one_answer_to_one_case_is_diagnosed_as_far_as_it_goes(handwritten, plain):
     """Numbers that already exist: nothing more is asked."""
     candidate = handwritten(Factor, plain, returns="gradients")

@@ -193,7 +193,7 @@ def test_the_planting_itself_changes_nothing(cases):
 
 @pytest.mark.parametrize("name", sorted(BUILTIN))
 def test_correct_implementations_are_not_accused(name):
-    """Neither scratch nor PyTorch's own float32 and float64 arithmetic is found wrong anywhere in the whole domain."""
+    """Neither scratch nor PyTorch's own float32 and float64 arithmetic is found wrong; more in test_no_false_alarm."""
     candidate = BUILTIN[name]()
-    for spec in sample_specs(Domain(), seed=1, shard=0, count=200):
+    for spec in sample_specs(Domain(), seed=1, shard=0, count=60):
         assert failing(candidate, build_case(spec)) == set(), spec.id

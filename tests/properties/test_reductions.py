@@ -32,8 +32,8 @@ EXACT = {
     "values": "integers",
 }
 
-# The losses share the number of examples that one property has.
-shared_among_losses = settings(max_examples=25)
+# The losses share the examples of several properties.
+shared_among_losses = settings(max_examples=max(10, 8 * settings().max_examples // len(LOSSES)))
 
 
 def under(case: Case, reduction: str) -> Case:

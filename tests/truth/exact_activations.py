@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from flint import arb, ctx
@@ -179,8 +180,13 @@ EXACT: dict[str, Function] = {
 
 
 def exact(name: str, z: NDArray[np.float64], options: Options) -> tuple[Exact, Exact]:
-    """phi(z) and phi'(z), each to 70 bits, at a kink with PyTorch's subgradient."""
-    found = [_enough(EXACT[name], float(point), options) for point in z]
+    """phi(z) and phi'(z), each to 70 bits, at a kink with PyTorch's subgradient; read-only, for they are kept."""
+    return _exact(name, z.tobytes(), tuple(options.items()))
+
+
+@cache
+def _exact(name: str, z: bytes, options: tuple[tuple[str, float | int | str], ...]) -> tuple[Exact, Exact]:
+    found = [_enough(EXACT[name], point, dict(options)) for point in np.frombuffer(z).tolist()]
     return _split([pair[0] for pair in found]), _split([pair[1] for pair in found])
 
 
@@ -203,4 +209,7 @@ def _split(balls: list[arb]) -> Exact:
     previous, ctx.prec = ctx.prec, PRECISIONS[-1]
     low = [float(ball.mid() - arb(part)) for ball, part in zip(balls, high, strict=True)]
     ctx.prec = previous
-    return Exact(np.array(high), np.array(low))
+    split = Exact(np.array(high), np.array(low))
+    split.high.setflags(write=False)
+    split.low.setflags(write=False)
+    return split
