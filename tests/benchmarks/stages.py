@@ -9,8 +9,9 @@
                     and scratch differ
     tally and rows  counts, and the rows of the tables
     tables          those rows as CSV and Parquet
-    once a run      `check` of a single case, spread over all: `scaling`, the diagnosis, the report's other files
-    whole           `check` of all of them with a report: everything above, and the second calls of one case in twenty
+    once a run      a thousandth of `check` of a single case: `scaling`, the diagnosis, the report's other files
+    whole           `check` of 1,000 networks with a report, per case: everything above, and second calls of one case in
+                    twenty. Where a round examines fewer, this is what each further case takes, and once a run.
 
 PyTorch's own pass is in the case's dtype, with tensors made from arrays, on the same cases in the same round.
 """
@@ -32,7 +33,7 @@ from backproof.comparison import compare
 from backproof.examine import Examiner, ask, reference_of
 from backproof.reports.files import TableWriter
 from backproof.reports.tables import table
-from backproof.route import check
+from backproof.route import CASES, check
 from backproof.shards import drawn, rows_of
 from backproof.tally import Tally
 from backproof.truth import autograd
@@ -48,6 +49,8 @@ ORDER: Final = (
 )
 
 _EXAMINE: Final = "examine"
+_SINGLE: Final = "run of one case"
+_ALL: Final = "run of all cases"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Route:
 
 
 ROUTES: Final = (
-    Route("default domain", Domain(), cases=1000, rounds=5),
+    Route("default domain", Domain(), cases=CASES, rounds=5),
     Route("width 512", Domain(width=512), cases=40, rounds=3),
 )
 
@@ -109,14 +112,18 @@ class Stages:
         with tempfile.TemporaryDirectory() as place:
             with stage("tables"), TableWriter(Path(place), "checks") as writer:
                 writer.write(table("checks", rows))
-            with stage(ONCE):
+            with stage(_SINGLE):
                 self._run(Path(place) / "short", 1)
-            with stage(WHOLE):
+            with stage(_ALL):
                 self._run(Path(place) / "report", self.route.cases)
         within = sum(spent[name] for name in ("candidate", "reference", "bound", "compare"))
         spent[SETTLE] = spent.pop(_EXAMINE) - within
-        for name, seconds in spent.items():
-            self.seconds.setdefault(name, []).append(seconds / self.route.cases)
+        single, together = spent.pop(_SINGLE), spent.pop(_ALL)
+        per_case = {name: seconds / self.route.cases for name, seconds in spent.items()}
+        per_case[ONCE] = single / CASES
+        per_case[WHOLE] = (together - single) / (self.route.cases - 1) + single / CASES
+        for name, seconds in per_case.items():
+            self.seconds.setdefault(name, []).append(seconds)
 
     def _run(self, place: Path, cases: int) -> None:
         check(Scratch(), self.route.domain, cases=cases, workers=1, report=place, keep=False)
