@@ -62,6 +62,8 @@ class Archive:
         }
         if report.left_out:
             tables["sorts"] = table("sorts", list(limits.rows(report.tally)))
+        if report.groups and report.hints != "none":
+            tables["groups"] = table("groups", [group.row(report.hints) for group in report.groups])
         if report.findings is not None:
             tables["equations"] = table("equations", list(report.findings.rows(report.hints)))
         if report.certificate is not None:

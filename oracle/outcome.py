@@ -15,6 +15,7 @@ from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.environment import version
 from backproof.examine import Truth
+from backproof.groups import Group
 from backproof.pairs import Pair, never_met
 from backproof.scaling import Scaling
 from backproof.tally import Tally
@@ -50,8 +51,8 @@ class Report:
     cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C, or where `stop_after` of them, that
     disagree, were enough. rows: how many networks have all of their rows in `checks`. ids: the cases, where they were
     named and not drawn. replay: the recording, where they come from one; `truth` is then that of cases beside it, which
-    the diagnosis asks for. findings: the diagnosis; hints: how much of it is told. tables: the Arrow tables that were
-    kept, by name. directory: where they were written.
+    the diagnosis asks for. findings: the diagnosis; groups: what fails, by what is wrong in it; hints: how much of both
+    is told. tables: the Arrow tables that were kept, by name. directory: where they were written.
     """
 
     candidate: str
@@ -70,6 +71,7 @@ class Report:
     repeatable: bool = True
     replay: Replay | None = None
     findings: Findings | None = None
+    groups: tuple[Group, ...] = ()
     hints: Hints = "all"
     tables: Mapping[str, pa.Table] = field(default_factory=dict, repr=False)
     directory: Path | None = None
@@ -91,6 +93,17 @@ class Report:
     def contradictions(self) -> tuple[Scaling, ...]:
         """Rows of `scaling` in which the candidate contradicts itself."""
         return tuple(row for row in self.scaling if row.fails)
+
+    @property
+    def stopped(self) -> str:
+        """After how many networks the run ended before its time, and by what; empty where it did not."""
+        if not self.interrupted and self.stop_after is None:
+            return ""
+        done = f"after {self.tally.cases:,} of {self.cases:,} networks"
+        if self.interrupted:
+            return done
+        wrong = self.tally.wrong_cases
+        return f"{done}, {'one of which disagrees' if wrong == 1 else f'{wrong:,} of which disagree'} (--stop-after)"
 
     @property
     def left_out(self) -> int:

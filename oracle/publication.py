@@ -20,7 +20,7 @@ def publish(directory: Path, report: Report, command: Mapping[str, Any]) -> None
     """Write what the report says; command: what is noted of how it came about."""
     from backproof.reports import files
 
-    for name in ("strata", "pairs", "sorts", "scaling", "equations", "accuracy"):
+    for name in ("strata", "pairs", "sorts", "groups", "scaling", "equations", "accuracy"):
         if name in report.tables:
             files.write_table(directory, name, report.tables[name])
     files.write_data_dictionary(directory)
@@ -39,8 +39,7 @@ def screens(
 
 
 def _stopped(report: Report) -> list[str]:
-    done = f"{report.tally.cases:,} of {report.cases:,} networks"
-    return [f"Stopped after {done}: all of this is about these."] if report.interrupted else []
+    return [f"Stopped {report.stopped}: all of this is about these."] if report.stopped else []
 
 
 def complete(directory: Path) -> None:

@@ -27,6 +27,7 @@ from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
 from backproof.fingerprint import fingerprint
+from backproof.groups import Group, groups
 from backproof.journal import Journal, Notice, finished, open_journal
 from backproof.limits import ROWS
 from backproof.outcome import Replay, Report
@@ -162,6 +163,7 @@ def check(
                     ids=named,
                     replay=replay,
                     findings=findings,
+                    groups=_grouped(subject, domain, tally, findings, truth=truth),
                     hints=hints,
                 ),
                 {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)},
@@ -196,6 +198,15 @@ def _diagnosed(subject: Candidate, domain: Domain, tally: Tally, *, truth: Truth
     if interrupted and not tally.wrong_cases:
         return None
     return diagnose(subject, tally.failing_specs(), domain=domain, truth=truth)
+
+
+def _grouped(
+    subject: Candidate, domain: Domain, tally: Tally, findings: Findings | None, *, truth: Truth
+) -> tuple[Group, ...]:
+    """What fails, by what is wrong in it."""
+    if findings is None or not tally.wrong_cases:
+        return ()
+    return groups(subject, tally, findings, domain=domain, truth=truth)
 
 
 def _one(candidate: object, timeout: float) -> Candidate:

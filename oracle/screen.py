@@ -111,14 +111,14 @@ def _verdict(report: Report) -> _Said:
 
 
 def _stopped(report: Report) -> Iterator[_Labelled]:
-    if report.interrupted:
-        done = f"{report.tally.cases:,} of {_many(report.cases, 'network')}"
-        yield _line("Stopped", f"after {done}; all of the above is about these")
+    if report.stopped:
+        yield _line("Stopped", f"{report.stopped}; all of the above is about these")
 
 
 def _facts(report: Report) -> Iterator[Text | _Labelled]:
     yield from _each(report) if report.ids else _counts(report)
     yield from _odd(report)
+    yield from _grouped(report)
 
 
 def _written(report: Report) -> Iterator[_Labelled]:
@@ -247,6 +247,7 @@ def _counts(report: Report) -> Iterator[_Labelled]:
         yield _line("Compared", ", ".join(named))
     if len(tally.strata) > 1 and judged:
         yield _line("Covered", _coverage(report))
+        yield from _not_met(report)
     if report.verdict == "agrees" and tally.worst is not None:
         worst = tally.worst
         yield _line("Closest", f"{worst.ratio:.2g} of the bound at worst, {worst.check.name} in {worst.case}")
@@ -293,6 +294,27 @@ def _coverage(report: Report) -> str:
     few = ", ".join("/".join(stratum) for stratum in missing[:3])
     more = "--cases more" if report.replay is None else "they were not recorded"
     return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}): {more}"
+
+
+def _not_met(report: Report) -> Iterator[_Labelled]:
+    """Pairs of settings that the domain allows and no network had."""
+    if report.never_met and report.replay is None:
+        few = ", ".join(f"{pair.first} with {pair.second}" for pair in report.never_met[:3])
+        more = ", ..." if len(report.never_met) > 3 else ""
+        yield _line("Not met", f"{_many(len(report.never_met), 'pair')} of settings ({few}{more}): --cases more")
+
+
+def _grouped(report: Report) -> Iterator[_Labelled]:
+    """What fails, where it is more than one thing; and of what there are rows of the first networks alone."""
+    if len(report.groups) > 1:
+        for number, group in enumerate(report.groups[:4]):
+            named = " + ".join(group.faults) if report.hints == "all" else ""
+            what = named or f"first in {', '.join(f'{quantity} {place}'.strip() for quantity, place in group.places)}"
+            text = f"{_many(group.cases, 'network')}: {what}, as in {group.shown or group.examples[0]}"
+            yield _line("" if number else "Groups", text)
+    if report.left_out and report.directory is not None:
+        sorts = _many(report.left_out, "sort")
+        yield _line("Left out", f"rows of discrepancies of {sorts} after the first 1,000 networks: see sorts")
 
 
 def _divisors(report: Report) -> Iterator[_Labelled]:

@@ -116,6 +116,14 @@ SORT: Final = (
     Column("left_out", "whole", "how many of them discrepancies does not have, since it has the first 1,000"),
 )
 
+GROUP: Final = (
+    Column("diagnosis", "text", "the mistake that gives their numbers, or mistakes joined by +; empty where none does"),
+    Column("first", "text", "quantity and position of the first failure on the way back; of all kinds of them"),
+    Column("cases", "whole", "how many failing cases"),
+    Column("examples", "text", "ids of the smallest of them"),
+    Column("shown", "text", "id of one that was made small enough to follow by hand"),
+)
+
 SCALING: Final = (
     Column("loss", "text", "loss, with its parameters"),
     Column("case", "text", "id of the case; all answers of a row are to the same arrays"),
@@ -196,6 +204,7 @@ TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
         "faults": TableEntry("one planted fault, or a pair (backproof faults)", FAULT),
         "pairs": TableEntry("two things that meet in a network, and in how many they did", PAIR),
         "sorts": TableEntry("one sort of discrepancy, in runs that have more of one than are kept", SORT),
+        "groups": TableEntry("failing cases with the same mistake", GROUP),
         "scaling": TableEntry("two answers to the same arrays under two reductions or batches", SCALING),
     }
 )

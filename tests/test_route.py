@@ -330,6 +330,9 @@ def test_what_is_wrong_is_diagnosed_and_written(tmp_path, monkeypatch):
         text = " ".join(file.read_text() for file in place.glob("*.csv")) + (place / "verdict.json").read_text()
         assert ("bias_negated" in text) is written
         assert (diagnosis.wanted in text) is written
+        assert [(group.faults, group.cases) for group in found.groups] == [(("bias_negated",), found.tally.wrong_cases)]
+        assert found.groups[0].shown == found.findings.shown.case.spec.id
+        assert (place / "groups.csv").exists() is (hints != "none")
         assert found.hints == hints
 
 
