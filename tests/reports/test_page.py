@@ -142,7 +142,8 @@ def test_hostile_texts_stay_text(made, small):
     text = made(
         checks=rows, strata=strata,
         screens=[small.screen(HOSTILE, headline=HOSTILE, tone=HOSTILE, card=[(HOSTILE, HOSTILE)])],
-        equations=[(HOSTILE, *small.equations[0][1:])], smallest=HOSTILE, command=HOSTILE, **{HOSTILE: {HOSTILE: HOSTILE}},
+        equations=[(HOSTILE, *small.equations[0][1:])], smallest=HOSTILE, command=HOSTILE,
+        **{HOSTILE: {HOSTILE: HOSTILE}},
     )  # fmt: skip
     plain = Elements(made("plain", checks=rows[:1], smallest="x"))
     elements = Elements(text)
