@@ -27,6 +27,8 @@ PARTNERS: Final = 12
 """How many single faults that explain a part are combined with every other."""
 WITNESSES: Final = 4
 """On how many exhibits it is counted how much a single fault explains: on one of them, a zero may have many reasons."""
+EVERY: Final = 3
+"""Every so many exhibits are searched for one that shows a single one of two faults: all of them take seconds."""
 OVERLAPPING: Final = ("BP0", "loss", "BP1", "scale", "penalty")
 """Equations whose mistakes may meet in every array that they reach: in the loss, or on the way to every delta."""
 SEARCHED: Final = 80
@@ -143,7 +145,7 @@ def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothes
     """Two faults together: one explains a part by itself, or both are on the way of every delta.
 
     As a rule together they change all that is wrong on the leading exhibit, and nothing that is right; but two factors
-    may cancel, so that in the end those that explain a part are tried with all others.
+    may cancel, so that in the end those that explain a part, or some other exhibit wholly, are tried with all others.
     """
     lead = wrong[0]
     seen = [each for hypothesis in alone if (each := lead.seen(hypothesis)) is not None]
@@ -155,7 +157,9 @@ def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothes
         fitting = _fitting(_joined(some, others, lead.off), wrong)
         if fitting:
             return fitting
-    return _fitting(_joined(parts, everywhere, None), wrong)
+    others = wrong[1::EVERY]
+    whole = [each for each in everywhere if any(read.fits(each.hypothesis) for read in others)]
+    return _fitting(_joined([*whole, *parts], everywhere, None), wrong)
 
 
 def _most_telling(parts: Sequence[_Seen], wrong: Sequence[_Read]) -> list[_Seen]:

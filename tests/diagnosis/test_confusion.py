@@ -84,6 +84,20 @@ def test_both_faults_are_named_where_a_zero_has_many_reasons_on_the_first_networ
     assert _trial(both, domain, 1).result == "rightly"
 
 
+def test_both_faults_are_named_where_one_shows_alone_on_some_networks():
+    """Both are on the way of every number, and only networks without a softmax tell what the other is."""
+    domain = Domain(
+        depth=(1, 3),
+        width=(1, 5),
+        batch_size=(1, 6),
+        losses=("linear", "mse"),
+        output_activations=("softmax", "tanh", "identity", "log_softmax"),
+        dtypes="float64",
+    )
+    both = Hypothesis((Plant(BY_NAME["activation_of_negative"]), Plant(BY_NAME["softmax_normalised_over_everything"])))
+    assert _trial(both, domain, 1).result == "rightly"
+
+
 def test_fault_that_changes_nothing_is_recognised_as_equivalent():
     """The slope at a in place of z is the same for relu: a is positive where z is."""
     relu = Domain(activations="relu", losses="mse", dtypes="float64", depth=(1, 2), width=(1, 3), batch_size=(1, 2))

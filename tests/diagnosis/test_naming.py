@@ -116,6 +116,7 @@ def test_unknown_mistake_has_no_name(handwritten, failing, monkeypatch):
     """Better none than a wrong one."""
     monkeypatch.setattr(naming, "PARTNERS", 2)  # all pairs of faults take seconds
     monkeypatch.setattr(naming, "OVERLAPPING", ("scale",))
+    monkeypatch.setattr(naming, "EVERY", 100)
     candidate = handwritten(Unknown, ROOM)
     inquiry = Inquiry(candidate)
     found = name(inquiry, gather(inquiry, failing(candidate, 16)))
