@@ -12,6 +12,7 @@ from backproof import limits, pairs
 from backproof.journal import Journal
 from backproof.outcome import Report
 from backproof.publication import complete, publish
+from backproof.reach import charged
 from backproof.shards import Shard
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Archive:
             tables["accuracy"] = table("accuracy", list(report.certificate.rows()))
         for name, parts in (self._kept or {}).items():
             tables[name] = pa.concat_tables([schema(name).empty_table(), *parts])
+            if "equations" in tables:
+                tables[name] = charged(tables[name], tables["equations"])
         report = replace(report, tables=tables)
         if self._fresh is not None:
             publish(self._fresh, report, command)

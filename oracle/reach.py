@@ -45,7 +45,8 @@ def charged(rows: pa.Table, equations: pa.Table) -> pa.Table:
     """The table `checks` or `discrepancies` with its columns `equation` and `diagnosis`, from the table `equations`."""
     import pyarrow as pa
 
-    broken = [row for row in equations.to_pylist() if row["status"] == "broken"]
+    # An equation without a place is broken by a mistake that stands there under the equation where it was made.
+    broken = [row for row in equations.to_pylist() if row["status"] == "broken" and row["position"]]
     if not broken or not rows.num_rows:
         return rows
     known: dict[tuple[Any, ...], tuple[str | None, str | None]] = {}
