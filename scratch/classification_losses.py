@@ -21,9 +21,13 @@ from backproof.scratch.requirements import require_option
 LOGITS = "logits"
 
 
+SMALLEST = {np.dtype(name): np.finfo(name).tiny for name in ("float64", "float32")}
+"""The smallest normal number of each dtype."""
+
+
 def nonzero(p: Array) -> Array:
     """p as a divisor: where it has underflowed, PyTorch's stand-in 1e-12, so that a slope of 0 behind it gives 0."""
-    return np.where(p < np.finfo(p.dtype).tiny, 1e-12, p)
+    return np.where(p < SMALLEST[p.dtype], 1e-12, p)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ import numpy as np
 
 from backproof.scratch.arrays import Array
 
+LOWEST = {np.dtype(name): -np.finfo(name).max for name in ("float64", "float32")}
+"""The lowest finite number of each dtype."""
 
-@np.errstate(over="ignore")
+
 def sigmoid(z: Array) -> Array:
     """s(z) = 1 / (1 + e^-z), accurate relative to itself in the lower tail."""
-    denominator = np.exp(-z)
+    with np.errstate(over="ignore"):
+        denominator = np.exp(-z)
     denominator += 1
     return np.reciprocal(denominator, out=denominator)
 
@@ -32,6 +35,6 @@ def softmax(z: Array) -> Array:
 def log_softmax(z: Array) -> Array:
     """z_o - log sum_k e^(z_k) along each row, by the same shift; the lowest finite number where that overflows."""
     shifted: Array = z - z.max(axis=1, keepdims=True)
-    np.maximum(shifted, -np.finfo(z.dtype).max, out=shifted)
+    np.maximum(shifted, LOWEST[z.dtype], out=shifted)
     shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return shifted

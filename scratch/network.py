@@ -16,6 +16,7 @@ from backproof.scratch.requirements import (
     PairingError,
     ShapeError,
     build,
+    named_layer,
     require_inputs,
     require_loss_arrays,
     require_name,
@@ -201,7 +202,7 @@ class Network:
             )
         built = []
         for index, (name, own) in enumerate(zip(names, options, strict=True)):
-            where = f"layer {index + 1} (`activations[{index}]`)"
+            where = named_layer(index, "activations")
             require_name(name, ACTIVATIONS, where)
             built.append(build(ACTIVATIONS[name], own, f"{where}, {name}"))
         return tuple(built)

@@ -76,6 +76,18 @@ def _options(kind: Callable[..., Any]) -> Mapping[str, Field[Any]]:
     return {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
 
 
+@cache
+def _without_default(kind: Callable[..., Any]) -> tuple[str, ...]:
+    """The options that have to be given."""
+    return tuple(name for name, field in _options(kind).items() if field.default is MISSING)
+
+
+@cache
+def named_layer(index: int, where: str) -> str:
+    """What people are told of the layer at `index` of `where`: "layer 2 (`weights[1]`)"."""
+    return f"layer {index + 1} (`{where}[{index}]`)"
+
+
 def build(kind: Callable[..., Entry], options: Mapping[str, Any], what: str) -> Entry:
     """An activation or a loss from its class and options: names are checked here, values in the class itself."""
     accepted = _options(kind)
@@ -84,10 +96,11 @@ def build(kind: Callable[..., Entry], options: Mapping[str, Any], what: str) -> 
         if accepted[name].type is int:
             require_option(isinstance(value, Integral), what, name, value, "an integer")
         elif accepted[name].type in (float, bool):
-            number = isinstance(value, Real | np.bool_) and math.isfinite(float(value))
+            # Most are Python's floats, which need no look at the abstract types.
+            number = (type(value) is float or isinstance(value, Real | np.bool_)) and math.isfinite(float(value))
             require_option(number, what, name, value, "a finite number")
-    for name, field in accepted.items():
-        if field.default is MISSING and name not in options:
+    for name in _without_default(kind):
+        if name not in options:
             raise OptionError(f"{what}: the option {name!r} has no default; give it")
     return kind(**options)
 
@@ -107,7 +120,7 @@ def require_parameters(
     dtype = weights[0].dtype
     width: int | None = None
     for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        where = f"layer {index + 1} (`weights[{index}]`)"
+        where = named_layer(index, "weights")
         if weight.ndim != 2 or 0 in weight.shape:
             raise ShapeError(f"{where}: wanted shape (O, I), at least one of each; got {weight.shape}")
         if width is not None and weight.shape[1] != width:
@@ -118,7 +131,7 @@ def require_parameters(
         width = weight.shape[0]
         require_numbers(weight, dtype if index else None, where)
         if bias is not None:
-            where = f"layer {index + 1} (`biases[{index}]`)"
+            where = named_layer(index, "biases")
             if bias.shape != (width,):
                 raise ShapeError(f"{where}: wanted shape ({width},), one for each output; got {bias.shape}")
             require_numbers(bias, dtype, where)
@@ -283,7 +296,7 @@ def require_tangents(
         raise ShapeError(f"{name}: wanted one for each of the {len(parameters)} layers, got {len(tangents)}")
     checked: list[Array | None] = []
     for index, (tangent, parameter) in enumerate(zip(tangents, parameters, strict=True)):
-        where = f"layer {index + 1} (`{name}[{index}]`)"
+        where = named_layer(index, name)
         if tangent is not None and parameter is None:
             raise ShapeError(f"{where}: wanted None, since the layer has no bias; got shape {np.shape(tangent)}")
         shape = () if parameter is None else parameter.shape
