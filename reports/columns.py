@@ -77,8 +77,8 @@ CHARGE: Final = (
     Column(
         "equation",
         "text",
-        "where the row fails: in which equations the diagnosis found mistakes that can make this quantity wrong, joined "
-        "by +; empty where none can, or none was found",
+        "where the row fails: in which equations the diagnosis found mistakes that can make this quantity wrong, "
+        "joined by +; empty where none can, or none was found",
     ),
     Column("diagnosis", "text", "the mistakes in these equations, as the diagnosis named them, joined by +"),
 )
