@@ -64,6 +64,7 @@ def broken(case: Case, found: Gradients) -> list[Residual]:
 # --- No false alarm ---
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ROUNDINGS)
 @given(case=cases(SINGLE))
 def test_correct_code_keeps_every_equation(name: str, case: Case) -> None:
@@ -77,6 +78,7 @@ def test_torch_keeps_every_equation(case: Case) -> None:
     assert not broken(case, autograd.gradients(case))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("values", VALUES)
 def test_every_stratum_keeps_every_equation(values: str) -> None:
     """An even sample of each filling, and single samples of batches."""
@@ -90,6 +92,7 @@ def test_every_stratum_keeps_every_equation(values: str) -> None:
                 assert not broken(case, autograd.gradients(case)), (spec.id, number)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
 @pytest.mark.parametrize("activation", ["tanh", "relu", "selu", "hardswish"])
 @pytest.mark.parametrize(("depth", "width"), [(30, 4), (12, 64)])
@@ -130,6 +133,7 @@ def assert_found_in_first_layer(case: Case, wrong: Callable[[Array], Array]) -> 
     assert all(residual.tells for residual in both)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
 @pytest.mark.parametrize("activation", ["tanh", "softplus"])
@@ -142,6 +146,7 @@ def test_a_wrong_first_gradient_is_found_at_any_depth_and_width(
     assert_found_in_first_layer(case_of(f"{widths},{activation},mse,mean,n1,{dtype},normal,s1"), wrong)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=settings.default.max_examples // 10)  # each asks for seven answers of deep networks
 @given(case=cases(DEEP))
 def test_a_wrong_first_gradient_is_found_in_random_networks(case: Case) -> None:
@@ -150,6 +155,7 @@ def test_a_wrong_first_gradient_is_found_in_random_networks(case: Case) -> None:
         assert_found_in_first_layer(case, wrong)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("dtype", "least"), [("f64", 2.0**-42), ("f32", 2.0**-13)])
 @pytest.mark.parametrize("width", [4, 64])
 def test_what_a_local_bound_sees_does_not_depend_on_depth(width: int, dtype: str, least: float) -> None:

@@ -81,6 +81,7 @@ def step(function, domain=None, **options):
     return found
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("function", [returning, in_place, replacing])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("values", ["normal", "saturated"])
@@ -129,6 +130,7 @@ def wrong_step(alter):
     return function
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "alter",
     [

@@ -38,6 +38,7 @@ ROOM = Domain(
 TRIAL = Trial(faults=("bias_negated",), equation="BP3", tried=20, differ=12, found=12, named=("bias_negated",))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["penalty_not_on_biases", "gradients_accumulated", "learning_rate_twice"])
 def test_planted_fault_is_found_and_rightly_named(name):
     """One of a penalty, of a state, of a training step; those of samples and batches are in the naming's tests."""

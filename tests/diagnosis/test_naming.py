@@ -41,6 +41,7 @@ def named(failing):
     return found
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "slug",
     [
@@ -130,6 +131,7 @@ def test_right_networks_are_given_no_name(handwritten):
     assert name(inquiry, gather(inquiry, sample_specs(inquiry.domain, seed=2, shard=0, count=12))) == Named(())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "narrow",
     [

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from backproof.cli import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -15,7 +18,7 @@ SCREENS = re.findall(r"```\n(my_net\.py:.*?)```", README, re.DOTALL)
 
 
 def check(folder, code, *options):
-    """What `backproof check` says of the code."""
+    """What `backproof check` says of the code, as a newcomer starts it."""
     (folder / "my_net.py").write_text(code, encoding="utf-8")
     command = Path(sys.executable).with_name("backproof")
     done = subprocess.run(
@@ -36,12 +39,14 @@ def test_example_is_found_wrong_where_the_readme_says(tmp_path):
         assert said == printed
 
 
-def test_example_agrees_once_it_is_mended(tmp_path):
+def test_example_agrees_once_it_is_mended(tmp_path, monkeypatch):
     """The README's fix is the whole fix."""
     assert EXAMPLE.count(REMOVED) == 1
-    code, lines = check(tmp_path, EXAMPLE.replace(REMOVED, ADDED), "--cases", "100")
-    assert code == 0
-    assert lines[1].startswith("AGREES")
+    (tmp_path / "my_net.py").write_text(EXAMPLE.replace(REMOVED, ADDED), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["check", "my_net.py", "--cases", "60"])
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[1].startswith("AGREES")
     assert SCREENS[1].splitlines()[1].startswith("AGREES")
 
 

@@ -53,6 +53,7 @@ def test_gradcheck_passes_a_flipped_first_layer_in_a_deep_sigmoid_network():
     assert [shallow(None), shallow(FLIPPED), shallow(ZEROED)] == [False, True, True]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", [*BACKPROOF, "gradcheck, fast", "assert_close", "course notes, 1e-7"])
 def test_the_smallest_size_is_found_in_every_network_and_half_of_it_is_not(table, name):
     """What the table states is a limit: reached by every network of the cell, and by one of them only just."""
@@ -214,6 +215,7 @@ def test_a_cell_of_the_markdown_says_what_the_numbers_mean():
 JUST_DECIDED = (("float64", 16, 16), ("float32", 4, 16), ("float32", 30, 4))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("dtype", "depth", "width"), JUST_DECIDED)
 def test_no_error_hides_where_a_bound_only_just_decides(dtype, depth, width):
     """A first layer that is zero, of the wrong sign or 1.0005 times too large is found in every network."""

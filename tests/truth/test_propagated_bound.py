@@ -45,6 +45,7 @@ def leaving(case: Case, found: Gradients) -> list[str]:
     return list(strays(found, truth.middle, truth.radius, allowed))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ROUNDINGS)
 @given(case=cases(SMALL))
 def test_correct_code_stays_within_the_bound_of_the_truth(name: str, case: Case) -> None:
@@ -58,6 +59,7 @@ def test_rowwise_layers_inside_a_network_pass_their_whole_error_on(case: Case) -
     assert not leaving(case, gradients_of(case))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("values", VALUES)
 def test_it_is_never_wider_than_the_chained_bound(values: str) -> None:
     """By no more than its own slack: only terms of third order are counted otherwise."""
