@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks import machine
-from benchmarks.contenders import CONTENDERS, TASKS, Task, of_task
+from benchmarks.contenders import CONTENDERS, TASKS, Task, of_task, pytorch
 from benchmarks.measuring import Tables
+from benchmarks.problems import PER_SAMPLE_BYTES, SIZES, problems
 from benchmarks.summary import merged, outside_products, targets
 
 Row = Mapping[str, Any]
 
-PROTOCOL = """\
+HALF: Final = 0.5
+"""So much of a processor more than its threads shows that a contender has another: what is beside it takes less."""
+
+PROTOCOL: Final = """\
 A number is time over PyTorch eager's in the same round: the median over rounds, and in brackets the quartiles. In a
 round everybody has a turn, each time beginning with another; a turn is one call that does not count and then as many
 as fill 2 ms, of which the median counts, or one call where it takes longer than 20 ms. Tensors, graphs and models are
@@ -30,6 +34,7 @@ def page(tables: Tables, found: dict[str, Any]) -> str:
         _targets(tables),
         *_races(tables.get("gradients", [])),
         _outside(tables.get("gradients", [])),
+        _cores(tables.get("gradients", [])),
         _pipeline(tables.get("pipeline", [])),
         _runs(tables.get("runs", [])),
         _exponents(tables.get("exponents", [])),
@@ -92,6 +97,30 @@ def _outside(rows: Iterable[Row]) -> list[str]:
     return ["## Scratch's time outside matrix products", "", note, "", *_table(heads, cells)] if cells else []
 
 
+def _cores(rows: Iterable[Row]) -> list[str]:
+    """Who used how many processors on the largest network that was measured; more than the threads are marked."""
+    found: list[Row] = [row for row in merged("gradients", rows) if row["task"] == "gradients"]
+    if not found:
+        return []
+    largest = max(found, key=lambda row: float(row["seconds"]))["widths"]
+    cells = []
+    for contender in of_task("gradients"):
+        own = [row for row in found if row["contender"] == contender.name and row["widths"] == largest]
+        for threads in sorted({row["threads"] for row in own}):
+            most = max(row["cores"] for row in own if row["threads"] == threads)
+            cells.append(
+                (contender.name, threads, f"{most:.2f}", "" if most < threads + HALF else "**more than allowed**")
+            )
+    note = f"Processor time over time, the most of all losses and dtypes, {largest}."
+    return [
+        "## Do all keep to their threads?",
+        "",
+        note,
+        "",
+        *_table(("contender", "threads", "processors", ""), cells),
+    ]
+
+
 def _pipeline(rows: Iterable[Row]) -> list[str]:
     cells = [
         (row["networks"], row["stage"], _spread(row), f"{row['microseconds_per_case']:,.0f}")
@@ -146,8 +175,21 @@ def _agreement(tables: Tables) -> list[str]:
 
 
 def _left_out(rows: Iterable[Row]) -> list[str]:
+    """What is missing, by design and on this machine."""
+    heads = "contender", "task", "problem", "why"
     cells = {(row["contender"], row["task"], row["problem"], row["reason"]): None for row in rows}
-    return ["## Not measured", "", *_table(("contender", "task", "problem", "why"), list(cells))] if cells else []
+    too_large = [problem.id for problem in problems() if problem.per_sample_bytes > PER_SAMPLE_BYTES]
+    by_design = [
+        ("all", "per sample", ", ".join(too_large), f"one answer takes more than {PER_SAMPLE_BYTES >> 20} MiB"),
+        ("all", "per sample, jvp", "mse", "measured with cross_entropy alone"),
+        (pytorch.COMPILED.name, "gradients", "cross_entropy", "compiling takes longer than all rounds together"),
+    ]
+    by_design += [
+        ("all that need not be there", "gradients", f"{size.id},{loss}", "a round takes long; mse shows the same")
+        for size in SIZES
+        for loss in size.brief
+    ]
+    return ["## Not measured", "", *_table(heads, [*by_design, *cells])]
 
 
 def _called() -> list[str]:

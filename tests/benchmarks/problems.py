@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -125,7 +126,7 @@ class Problem:
     @property
     def per_sample_bytes(self) -> int:
         """What the gradients of single samples take."""
-        entries = sum(array.size for array in (*self.weights, *self.biases))
+        entries = sum((inputs + 1) * outputs for inputs, outputs in pairwise(map(int, self.size.widths.split("-"))))
         return entries * self.size.batch_size * np.dtype(self.dtype).itemsize
 
     @property

@@ -193,7 +193,7 @@ def test_a_run_that_fails_says_how():
 def gradients_row(contender, ratio, run=1, **more):
     """A row as `Race.rows` makes it."""
     row = {"run": run, "task": "gradients", "widths": "3-4-2", "batch_size": 4, "loss": "mse", "dtype": "float64"}
-    times = {"ratio": ratio, "ratio_low": 0.9 * ratio, "ratio_high": 1.1 * ratio, "seconds": 1e-6 * ratio}
+    times = {"ratio": ratio, "ratio_low": 0.9 * ratio, "ratio_high": 1.1 * ratio, "seconds": 1e-6 * ratio, "cores": 1.0}
     return {**row, "threads": 1, "contender": contender, **times, **more}
 
 
