@@ -49,3 +49,55 @@ def complete(directory: Path) -> None:
 
     charge(directory)
     render(directory)
+
+
+def write_results(report: Report, *, junit: Path | None = None, summary: Path | None = None) -> None:
+    """A run in single files, for a server and for the page of a job, as its directory has them.  Raises ReportError."""
+    from backproof.reports.junit import of_run
+    from backproof.reports.places import place
+    from backproof.reports.summary import summary as as_markdown
+    from backproof.reports.tables import table
+
+    strata = table("strata", list(report.tally.rows()))
+    if junit is not None:
+        place(junit, [of_run(report.candidate, report.verdict, str(report), strata)])
+    if summary is not None:
+        place(summary, [as_markdown(str(report), strata, table("scaling", report.scaling)).encode()])
+
+
+def write_error(junit: Path | None, *, suite: str, candidate: str, error: BaseException) -> str:
+    """A server shows what it is given: a run that could not begin is an error there as well.
+
+    Returns what hindered that; empty where nothing did.
+    """
+    from backproof.reports import ReportError
+    from backproof.reports.junit import Entry
+    from backproof.reports.junit import junit as as_xml
+    from backproof.reports.places import place
+
+    if junit is not None:
+        try:
+            place(junit, [as_xml(suite, candidate, [Entry("the whole run", error=str(error))])])
+        except ReportError as hindrance:
+            return str(hindrance)
+    return ""
+
+
+def write_table(
+    place: Path, name: str, rows: Sequence[Sequence[object]], *, headline: str, text: str, command: Mapping[str, Any]
+) -> None:
+    """A report directory of one table that no run of `check` made, with its page.
+
+    headline: what came of it; text: what a terminal showed. Raises ReportError.
+    """
+    from backproof.reports import files
+    from backproof.reports.rendering import render
+    from backproof.reports.tables import table
+
+    said = {"candidate": f"backproof {name}", "head": "", "tone": "", "word": headline, "headline": "", "text": text}
+    with files.report_directory(place) as fresh:
+        files.write_table(fresh, name, table(name, rows))
+        files.write_data_dictionary(fresh)
+        files.write_json(fresh, files.ENVIRONMENT, {**environment(), **command})
+        files.write_json(fresh, SCREEN, screens({**said, "card": [], "facts": []}))
+        render(fresh)

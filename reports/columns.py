@@ -185,6 +185,35 @@ FAULT: Final = (
     Column("broken", "text", "the equations that the diagnosis holds to be broken"),
 )
 
+POWER: Final = (
+    Column("dtype", "text", "dtype of the networks"),
+    Column("depth", "whole", "number of layers"),
+    Column("width", "whole", "width of all layers"),
+    Column("cases", "whole", "networks of this kind"),
+    Column("error", "text", "where a relative error was planted: first layer, every layer or largest entry"),
+    Column("checker", "text", "what was to find it"),
+    Column("smallest", "number", "the smallest that it found in every network; inf: not even 1; empty: not measured"),
+    Column("zeroed", "whole", "networks in which it found a first layer's gradient of zeros"),
+    Column("flipped", "whole", "networks in which it found a first layer's gradient of the wrong sign"),
+    Column("heard", "whole", "networks that it did not accuse when their gradients were right"),
+    Column("false_alarms", "whole", "networks that it did accuse when their gradients were right"),
+    Column("note", "text", "why it was not measured, or what it did instead"),
+)
+
+TIGHTNESS: Final = (
+    Column("figure", "text", "what was measured of the bounds"),
+    Column("networks", "text", "on which networks"),
+    Column("dtype", "text", "dtype of the networks"),
+    Column("count", "whole", "how many networks were drawn"),
+    Column("median", "number", "the median"),
+    Column("ninth_of_ten", "number", "what nine of ten do not exceed"),
+    Column("worst", "number", "the largest finite number"),
+    Column("infinite", "whole", "how many were not finite"),
+    Column("target", "number", "what it is to stay below"),
+    Column("held", "text", "which of these numbers is held to the target"),
+    Column("met", "text", "yes or no"),
+)
+
 TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
     {
         "checks": TableEntry(
@@ -202,6 +231,8 @@ TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
         "accuracy": TableEntry("one kind of quantity in one dtype, measured by exact arithmetic (--certify)", ACCURACY),
         "equations": TableEntry("one equation, or one mistake in it, as the diagnosis found it", EQUATION),
         "faults": TableEntry("one planted fault, or a pair (backproof faults)", FAULT),
+        "power": TableEntry("one checker on one kind of network, with an error in one place (backproof power)", POWER),
+        "tightness": TableEntry("one figure of the bounds (backproof power --tightness)", TIGHTNESS),
         "pairs": TableEntry("two things that meet in a network, and in how many they did", PAIR),
         "sorts": TableEntry("one sort of discrepancy, in runs that have more of one than are kept", SORT),
         "groups": TableEntry("failing cases with the same mistake", GROUP),

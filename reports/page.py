@@ -218,7 +218,7 @@ def _sections(run: Run, measures: Measures) -> Iterator[Section]:
             words="Where coverage and accuracy are counted: activations, in any layer, and losses by reduction.",
             tables=(_whole(run, "strata", _STRATUM, "Coverage and accuracy by stratum"),),
         )
-    for name, heading in (("faults", "Planted faults"), ("power", "Power")):
+    for name, heading in _OTHERS:
         if name in run.tables:
             row = TABLES[name].row
             caption = f"One row: {row}"
@@ -268,6 +268,14 @@ def _environment(environment: Any) -> Iterator[tuple[str, str]]:
         if found is not None and found != "":
             yield name, found if isinstance(found, str) else json.dumps(found)
 
+
+_OTHERS: Final = (
+    ("groups", "Failing networks by mistake"),
+    ("sorts", "Discrepancies by kind"),
+    ("faults", "Planted faults"),
+    ("power", "What is found"),
+    ("tightness", "Figures of the bounds"),
+)
 
 _FILES: Final = {
     "summary.md": "this page in short, for the page of a job",

@@ -25,9 +25,9 @@ _HEADINGS: Final = {
     "case": "network",
     "worst_case": "worst network",
 }
-_LONG: Final = ("case", "worst_case")
+_LONG: Final = ("case", "worst_case", "shown")
 """Columns with ids, which break anywhere."""
-_SENTENCES: Final = ("note", "used", "wanted", "also_fits")
+_SENTENCES: Final = ("note", "used", "wanted", "also_fits", "examples")
 
 _GOOD: Final = ("agree", "holds", "rightly")
 _BAD: Final = ("broken", "wrongly", "unexplained")

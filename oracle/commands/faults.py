@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -27,6 +29,7 @@ def faults(
 ) -> None:
     """Plant every fault, alone and in pairs, and print what was found and how it was named."""
     from backproof.diagnosis.faults import BY_NAME, FAULTS
+    from backproof.reports.places import check_place
 
     for name in names or ():
         if name not in BY_NAME:
@@ -35,10 +38,12 @@ def faults(
             raise typer.BadParameter(f"no fault {name!r}.{hint} `backproof explain` lists all {len(FAULTS)}.")
     chosen = [BY_NAME[name] for name in names] if names else list(FAULTS)
     try:
+        if report is not None:
+            check_place(report)
         trials = list(_planted([fault.name for fault in chosen], pairs, seed))
         _show(trials)
         if report is not None:
-            _write(trials, report)
+            _write(trials, report, seed)
     except foreseen() as error:
         stop("faults", error, as_json=False)
     raise typer.Exit(1 if any(trial.missed or trial.result == "wrongly" for trial in trials) else 0)
@@ -88,10 +93,17 @@ def _show(trials: list[Trial]) -> None:
             named = f": named {', '.join(trial.named)}" if trial.named else ""
             others = f"; equally {', '.join(trial.also_fits)}" if trial.also_fits else ""
             console.print(f"{trial.result:<13} {' + '.join(trial.faults)}{named}{others}", soft_wrap=True)
+    console.print(_sum(trials))
+
+
+def _sum(trials: list[Trial]) -> str:
+    """How many were named rightly, of those that can be seen at all."""
+    from backproof.diagnosis.confusion import summary
+
     counts = summary(trials)
     seen = len(trials) - counts["equivalent"]
     right = counts["rightly"] + counts["among equals"]
-    console.print(f"named rightly, alone or among equals: {right} of {seen}; wrongly: {counts['wrongly']}")
+    return f"named rightly, alone or among equals: {right} of {seen}; wrongly: {counts['wrongly']}"
 
 
 def _kills(trials: list[Trial]) -> Table:
@@ -126,9 +138,9 @@ def _confusion(trials: list[Trial]) -> Table:
     return table
 
 
-def _write(trials: list[Trial], place: Path) -> None:
-    from backproof.reports.files import report_directory, write_table
-    from backproof.reports.tables import table
+def _write(trials: list[Trial], place: Path, seed: int) -> None:
+    from backproof.publication import write_table
 
-    with report_directory(place) as fresh:
-        write_table(fresh, "faults", table("faults", [trial.row() for trial in trials]))
+    rows = [trial.row() for trial in trials]
+    command = {"command": shlex.join(["backproof", *sys.argv[1:]]), "seed": seed}
+    write_table(place, "faults", rows, headline=_sum(trials), text=f"{_sum(trials)}\n", command=command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,14 +21,26 @@ def power(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     tightness: Annotated[bool, typer.Option("--tightness", help="the bounds: how tight, at what cost")] = False,
     networks: Annotated[int, typer.Option(help="for each row of --tightness", min=1)] = 200,
     csv: Annotated[Path | None, typer.Option(help="write the tidy table there too", show_default="none")] = None,
+    report: Annotated[Path | None, typer.Option(help="directory for table and page", show_default="none")] = None,
 ) -> None:
     """Measure the smallest error that Backproof and the usual gradient checks always find; takes minutes."""
     fields: dict[str, Any] = {"depths": _numbers(depths), "widths": _numbers(widths), "dtypes": names(dtypes)}
     try:
         from backproof.power.table import Grid, run
+        from backproof.reports.places import check_place
 
         grid = Grid(cases=cases, **{name: value for name, value in fields.items() if value is not None})
-        text = run(grid, seed=seed, tightness=tightness, networks=networks, csv=csv)
+        if report is not None:
+            check_place(report)
+        command = shlex.join(["backproof", *sys.argv[1:]])
+        settings: dict[str, Any] = {
+            "tightness": tightness,
+            "networks": networks,
+            "csv": csv,
+            "report": report,
+            "command": command,
+        }
+        text = run(grid, seed=seed, **settings)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

@@ -280,9 +280,18 @@ def _markdown(frame: pd.DataFrame) -> str:
 
 
 def run(
-    grid: Grid | None = None, *, seed: int = 0, tightness: bool = False, networks: int = 200, csv: Path | None = None
+    grid: Grid | None = None,
+    *,
+    seed: int = 0,
+    tightness: bool = False,
+    networks: int = 200,
+    csv: Path | None = None,
+    report: Path | None = None,
+    command: str | None = None,
 ) -> str:
-    """The table as Markdown, or with `tightness` that of `tightness.py`; also as CSV where a file is named.
+    """The table as Markdown, or with `tightness` that of `tightness.py`.
+
+    csv: a file for it as well. report: a directory for it and its page, where `command` is noted. Raises ReportError.
 
     Progress goes to stderr. Timings want one thread: OMP_NUM_THREADS=1 before NumPy is imported.
     """
@@ -301,4 +310,18 @@ def run(
         text = to_markdown(frame)
     if csv is not None:
         frame.to_csv(csv, index=False)
+    if report is not None:
+        _write(frame, report, text, tightness=tightness, command={"command": command, "seed": seed})
     return text
+
+
+def _write(frame: pd.DataFrame, place: Path, text: str, *, tightness: bool, command: Mapping[str, object]) -> None:
+    """A report directory of the table: what is not measured, or is no number, is an empty cell."""
+    from backproof.publication import write_table
+    from backproof.reports.columns import TABLES
+
+    name = "tightness" if tightness else "power"
+    headline = "How tight the bounds are" if tightness else "The smallest error that is always found"
+    found = frame.replace({True: "yes", False: "no"}) if tightness else frame
+    rows = found[list(TABLES[name].names)].astype(object).where(frame.notna(), None)
+    write_table(place, name, rows.to_numpy().tolist(), headline=headline, text=text, command=command)

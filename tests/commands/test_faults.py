@@ -51,6 +51,20 @@ def test_one_fault_is_planted_found_and_named(tmp_path):
     assert (row["faults"], row["equation"], row["named"], row["broken"]) == ("bias_zero", "BP3", "bias_zero", "BP3")
     assert (row["differ"], row["missed"]) == (12, 0)
     assert (tmp_path / "out" / "faults.parquet").exists()
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "named rightly, alone or among equals: 1 of 1; wrongly: 0" in page
+    assert "bias_zero" in page
+
+
+def test_a_report_is_replaced_and_nothing_else(trials, tmp_path):
+    """The second run takes the place of the first; what is no report of ours is told before anything is planted."""
+    for _ in range(2):
+        trials(RIGHT)
+        assert run("bias_zero", "--report", str(tmp_path / "out")).exit_code == 0
+    trials()
+    taken = run("bias_zero", "--report", str(tmp_path))
+    assert (taken.exit_code, taken.stdout) == (2, "")
+    assert "is no report of ours: it stays as it is" in taken.stderr
 
 
 def test_matrix_counts_by_equation_and_lists_what_is_not_named_alone(trials):

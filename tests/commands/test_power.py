@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from backproof.cli import app
 from backproof.power import tightness
 from backproof.power.checkers import CHECKERS, PLACES
+from backproof.reports.columns import TABLES
 
 
 def run(*arguments: str) -> Result:
@@ -20,11 +21,37 @@ def run(*arguments: str) -> Result:
 def test_power_prints_the_table_and_writes_it(tmp_path):
     """Markdown on stdout, progress on stderr, the tidy table where it is asked for."""
     path = tmp_path / "power.csv"
-    done = run("--depths", "1", "--widths", "4", "--cases", "1", "--dtypes", "float64", "--csv", str(path))
+    grid = ("--depths", "1", "--widths", "4", "--cases", "1", "--dtypes", "float64")
+    done = run(*grid, "--csv", str(path), "--report", str(tmp_path / "out"))
     assert done.exit_code == 0
     assert done.stdout.startswith("## Smallest relative error that is always found")
     assert done.stderr.startswith("1/1 ")
-    assert len(pd.read_csv(path)) == len(CHECKERS) * len(PLACES)
+    found = pd.read_csv(path)
+    assert len(found) == len(CHECKERS) * len(PLACES)
+    kept = pd.read_parquet(tmp_path / "out" / "power.parquet")
+    assert kept.columns.tolist() == found.columns.tolist() == list(TABLES["power"].names)
+    assert kept["smallest"].equals(found["smallest"])
+    assert kept["heard"].dropna().tolist() == found["heard"].dropna().tolist()
+
+
+def test_power_writes_a_report(monkeypatch, tmp_path):
+    """The declared table with its page, where a directory is named; what is taken by something else stays."""
+    monkeypatch.setattr(tightness, "MEASUREMENTS", tightness.MEASUREMENTS[5:6])
+    place = tmp_path / "out"
+    for _ in range(2):
+        done = run("--tightness", "--networks", "1", "--report", str(place))
+        assert done.exit_code == 0, done.output
+    found = pd.read_csv(place / "tightness.csv")
+    assert found.columns.tolist() == list(TABLES["tightness"].names)
+    assert found["met"].tolist() == ["yes"]
+    assert pd.read_parquet(place / "tightness.parquet")["count"].tolist() == found["count"].tolist()
+    page = (place / "index.html").read_text()
+    assert "How tight the bounds are" in page
+    assert "ninth of ten" in page
+    (tmp_path / "thesis.tex").write_text("x")
+    taken = run("--tightness", "--report", str(tmp_path))
+    assert (taken.exit_code, taken.stdout) == (2, "")
+    assert "is no report of ours: it stays as it is" in taken.stderr
 
 
 def test_power_prints_the_tightness_instead(monkeypatch):
