@@ -15,7 +15,6 @@ from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
 from backproof.cases.settings import DomainError
 from backproof.cases.spec import NetworkSpec
-from backproof.cases.strategies import specs
 from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.diagnosis.hypotheses import Hypothesis, arrays, same, singles, sizes
 from backproof.diagnosis.naming import Named
@@ -36,8 +35,11 @@ def smallest(
 
     Shrunk within the candidate's domain, from networks like the failing one. None where no smaller network fails.
     """
+    # Half of what a run of a right candidate would import, which shrinks nothing.
     from hypothesis import HealthCheck, Phase, find, settings
     from hypothesis.errors import NoSuchExample
+
+    from backproof.cases.strategies import specs
 
     kind = settings(
         max_examples=TRIED,
