@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from backproof.certificate import Certificate
@@ -25,13 +26,15 @@ _WORTH_A_POOL: Final = 4_000
 class Campaign:
     """All tasks of a run, by whom they are done, and what has come of it so far.
 
-    workers: processes, by the number of cases where it is None; journal: where finished shards are kept, if anywhere;
-    stop_after: cases that disagree; notice: hears what else is to be said. tally and certificate: of the shards that
-    were taken so far; interrupted: whether somebody ended it; enough: whether `stop_after` did.
+    workers: processes, by the number of cases where it is None; scheduler: the address of a cluster's; journal: where
+    finished shards are kept, if anywhere; stop_after: cases that disagree; notice: hears what else is to be said. tally
+    and certificate: of the shards that were taken so far; interrupted: whether somebody ended it; enough: whether
+    `stop_after` did.
     """
 
     tasks: Sequence[Task]
     workers: int | None = None
+    scheduler: str | None = None
     journal: Journal | None = None
     stop_after: int | None = None
     progress: Progress | None = None
@@ -94,6 +97,13 @@ class Campaign:
 
     def _examined(self, tasks: Sequence[Task]) -> Generator[Shard, None, None]:
         """The shards of these tasks, by whoever is to do it."""
+        examined_by = partial(examined, prepared=self._prepared, kept=self._kept, stopped=self.stopped)
+        if self.scheduler is not None and tasks:
+            from backproof.cluster import cluster
+
+            with cluster(self.scheduler) as crew:
+                yield from examined_by(tasks, crew)
+            return
         cases = sum(task.count for task in tasks)
         workers = self.workers or (1 if cases < _WORTH_A_POOL else processors())
         portable = [elsewhere for task in tasks if (elsewhere := task.portable()) is not None]
@@ -101,7 +111,7 @@ class Campaign:
             yield from self._here(tasks)
             return
         with pool_of(min(workers, len(tasks))) as crew:
-            yield from examined(portable, crew, prepared=self._prepared, kept=self._kept, stopped=self.stopped)
+            yield from examined_by(portable, crew)
 
     def _here(self, tasks: Sequence[Task]) -> Iterator[Shard]:
         for task in tasks:

@@ -54,11 +54,21 @@ class DeathError(Exception):
 
 
 class Crew(Protocol):
-    """Workers that take tasks. window: how many shards may be under way, so that memory stays bounded."""
+    """Workers that take tasks."""
 
     @property
     def window(self) -> int:
-        """Twice as many shards as workers."""
+        """How many shards may be under way, so that memory stays bounded: twice as many as workers."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """How often a shard is begun before it is taken for the cause of its workers' end."""
+        ...
+
+    @property
+    def searches(self) -> bool:
+        """Whether workers may be lost in search of the networks that end them."""
         ...
 
     def submit(self, task: Task) -> Future[Shard]:
@@ -114,7 +124,7 @@ def _finish(job: _Job, crew: Crew, kept: Kept) -> None:
     try:
         job.shard = crew.result(job.future)
     except DeathError as death:
-        if job.begun == ATTEMPTS:
+        if job.begun == crew.attempts:
             raise CrewError(_blamed(job.task, crew, str(death))) from None
         job.begun += 1
         job.future = crew.submit(job.task)
@@ -126,6 +136,9 @@ def _blamed(task: Task, crew: Crew, death: str) -> str:
     """What to say of a shard that ends its workers: which cases do, asked one by one."""
     culprits = []
     first = task.shard * CASES_PER_SHARD + 1
+    which = f"networks {first:,} to {first + task.count - 1:,}"
+    if not crew.searches:
+        return f"worker after worker died in the middle of {which}; {death}. To see why: the same with --workers 1"
     for spec in task.specs():
         try:
             crew.result(crew.submit(replace(task, ids=(spec.id,), keep=False, certify=False, stop_after=None)))
@@ -133,8 +146,8 @@ def _blamed(task: Task, crew: Crew, death: str) -> str:
             culprits.append(spec.id)
             if len(culprits) == CULPRITS:
                 break
-    who = "1 worker process" if ATTEMPTS == 1 else f"{ATTEMPTS} worker processes, one after the other,"
-    said = f"{who} died in the middle of networks {first:,} to {first + task.count - 1:,}: {death}"
+    who = "1 worker process" if crew.attempts == 1 else f"{crew.attempts} worker processes, one after the other,"
+    said = f"{who} died in the middle of {which}: {death}"
     if not culprits:
         return f"{said}. None of these networks does that by itself: is there enough memory? Fewer --workers need less"
     same = "this network does the same" if len(culprits) == 1 else "each of these networks does the same"
@@ -144,7 +157,10 @@ def _blamed(task: Task, crew: Crew, death: str) -> str:
 class Pool:
     """Fresh processes on this machine."""
 
+    searches: Final = True
+
     def __init__(self, pool: ProcessPool, workers: int) -> None:
+        self.attempts = ATTEMPTS
         self._pool, self._workers = pool, workers
 
     @property

@@ -60,11 +60,11 @@ def short(found: Fingerprint) -> str:
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def changes(before: Fingerprint, now: Fingerprint) -> list[str]:
+def changes(before: Fingerprint, now: Fingerprint, word: str = "now") -> list[str]:
     """What differs, from what to what: "seed 0, now 1"."""
     names = dict.fromkeys((*now, *before))
     return [
-        f"{name} {before.get(name, _NOTHING)}, now {now.get(name, _NOTHING)}"
+        f"{name} {before.get(name, _NOTHING)}, {word} {now.get(name, _NOTHING)}"
         for name in names
         if before.get(name) != now.get(name)
     ]

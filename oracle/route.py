@@ -58,6 +58,7 @@ def check(
     strict_kinks: bool = False,
     certify: bool = False,
     workers: int | None = None,
+    scheduler: str | None = None,
     timeout: float = TIMEOUT,
     report: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -78,14 +79,14 @@ def check(
     whose cases inside the domain are examined, all of them or the first `cases`, by what it holds to be right; then
     PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a difference at a kink
     fails. certify: measure every true error, by exact arithmetic. workers: processes; by the number of cases where it
-    is left out. report: a directory for the tables; until it is complete, every finished shard is kept beside it, and
-    the same call goes on from there (not for a candidate without a text, which is not known again). resume: there has
-    to be something to go on from. stop_after: end after so many cases that disagree, with the first shard, in their
-    order, by which there are as many. rows: how many networks have all of their rows in `checks`, see `limits`. keep:
-    hold these rows in the Report, and not only its counts. diagnosis: say which equation is wrong, and why. hints: how
-    much of that is told, "none", "where" or "all". command: noted in the report. timeout: seconds that a candidate
-    which is named by a text may take for one case. notice: hears what else is to be said. Ctrl-C ends the run with what
-    is done.
+    is left out. scheduler: the address of a Dask cluster's, whose workers are to do it. report: a directory for the
+    tables; until it is complete, every finished shard is kept beside it, and the same call goes on from there (not for
+    a candidate without a text, which is not known again). resume: there has to be something to go on from. stop_after:
+    end after so many cases that disagree, with the first shard, in their order, by which there are as many. rows: how
+    many networks have all of their rows in `checks`, see `limits`. keep: hold these rows in the Report, and not only
+    its counts. diagnosis: say which equation is wrong, and why. hints: how much of that is told, "none", "where" or
+    "all". command: noted in the report. timeout: seconds that a candidate which is named by a text may take for one
+    case. notice: hears what else is to be said. Ctrl-C ends the run with what is done.
 
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError or ValueError, each of which
     says what to do about it.
@@ -130,6 +131,7 @@ def check(
     campaign = Campaign(
         tasks=tasks,
         workers=workers,
+        scheduler=scheduler,
         stop_after=stop_after,
         progress=progress,
         notice=notice,

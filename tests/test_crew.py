@@ -27,6 +27,7 @@ class Scripted:
     def __init__(self, deaths: dict[int, int] | None = None, deadly: str = "") -> None:
         self.deaths, self.deadly = Counter(deaths or {}), deadly
         self.window, self.most = 4, 0
+        self.attempts, self.searches = crew.ATTEMPTS, True
         self.under_way: list[tuple[Task, Future]] = []
         self.submitted: list[Task] = []
 
@@ -95,6 +96,10 @@ def test_a_shard_that_ends_its_workers_is_named():
         "3 worker processes, one after the other, died in the middle of networks 751 to 754: it was ended by SIGKILL. "
         f"By itself, this network does the same: {culprit}. To see it: --workers 1 --case {culprit}"
     )
+    workers = Scripted({3: 9})
+    workers.searches = False
+    with pytest.raises(CrewError, match="worker after worker died in the middle of networks 751 to 754; it was ended"):
+        run(workers)
     with pytest.raises(CrewError, match="None of these networks does that by itself"):
         run(Scripted({0: 9}, deadly="none"))
 

@@ -66,7 +66,12 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
             show_default="none",
         ),
     ] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML for a server", show_default="none")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Markdown for a job's page", show_default="none")] = None,
     workers: Annotated[int | None, typer.Option(help="processes", min=1, show_default="by the number of cases")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="of a Dask cluster, like tcp://10.0.0.1:8786", show_default="none")
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option(help="seconds that a candidate may take for one case", min=0.01, show_default="10")
     ] = None,
@@ -101,6 +106,8 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         raise typer.BadParameter("--vectors bring their own reference: leave it out", param_hint="--reference")
     if reference not in (None, "torch", "exact"):
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
+    if scheduler is not None and workers is not None:
+        raise typer.BadParameter("a cluster has workers of its own: leave --workers out", param_hint="--scheduler")
     if hints not in ("none", "where", "all"):
         raise typer.BadParameter(f"hints are none, where or all; got {hints!r}", param_hint="--hints")
     settings = {
@@ -113,6 +120,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "certify": certify,
         "hints": hints,
         "workers": workers,
+        "scheduler": scheduler,
         "report": report,
         "resume": resume,
         "stop_after": stop_after,
@@ -124,13 +132,30 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         # What a candidate prints must not mix with the verdict, least of all with JSON.
         with redirect_stdout(sys.stderr):
             found = _loaded(candidate, timeout, in_process=in_process)
-            outcomes = _checked(candidate, found, fields, settings, one=as_json or report is not None)
+            one = as_json or any(place is not None for place in (report, junit, summary))
+            outcomes = _checked(candidate, found, fields, settings, one=one)
+            _write_results(outcomes[0], junit, summary)
     except foreseen() as error:
+        _write_error(candidate, error, junit)
         stop(candidate, error, as_json=as_json)
     _show(outcomes, as_json=as_json)
     if script is not None:
         _write_script(outcomes, script, hints)
     raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
+
+
+def _write_results(outcome: Report, junit: Path | None, summary: Path | None) -> None:
+    from backproof.publication import write_results
+
+    if junit is not None or summary is not None:
+        write_results(outcome, junit=junit, summary=summary)
+
+
+def _write_error(candidate: str, error: BaseException, junit: Path | None) -> None:
+    from backproof.publication import write_error
+
+    if hindrance := write_error(junit, suite="backproof check", candidate=candidate, error=error):
+        typer.echo(f"backproof: {hindrance}", err=True)
 
 
 def _asked(words: Sequence[str]) -> Iterator[str]:
@@ -176,7 +201,9 @@ def _checked(
 
     if one and len(found) > 1:
         held = ", ".join(each.name for each in found)
-        raise CandidateError(f"{candidate} holds {len(found)} candidates, and --json and --report take one: {held}")
+        raise CandidateError(
+            f"{candidate} holds {len(found)} candidates, and --json, --report, --junit and --summary take one: {held}"
+        )
     outcomes = []
     for each in found:
         if not settings["ids"]:
