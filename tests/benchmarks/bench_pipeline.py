@@ -12,8 +12,7 @@ from benchmarks.stages import ROUTES, Route, Stages
 def test_stages(route: Route, benchmark: Any) -> None:
     """Stage by stage, over PyTorch's own forward and backward pass on the same cases."""
     stages = Stages(route)
-    stages.take()
-    stages.seconds.clear()
+    stages.warm_up()
     benchmark.pedantic(stages.take, rounds=route.rounds)
     benchmark.extra_info["pipeline"] = list(stages.rows())
 

@@ -43,7 +43,7 @@ SIZES: Final = (
     Size("784-30-10", 10, rounds=30),
     Size("64-128-64-10", 64, rounds=30),
     Size("784-512-512-10", 128, rounds=20),
-    Size("2048-2048-2048", 512, rounds=5, brief=("cross_entropy",)),
+    Size("2048-2048-2048", 512, rounds=4, brief=("cross_entropy",)),
 )
 LOSSES: Final = ("mse", "cross_entropy")
 DTYPES: Final = ("float64", "float32")

@@ -1,6 +1,7 @@
 """Whole runs from the outside: how long `backproof check` takes to start, what a second worker brings, and its memory.
 
-Each run is a process of its own, as its users start it; memory is the largest resident size of it and its workers.
+Each run is a process of its own, as its users start it. Memory is the largest resident size that any process of a run
+reaches, so that it says whether one grows, and not what all take together.
 """
 
 from __future__ import annotations

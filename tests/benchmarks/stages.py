@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class Route:
 
 ROUTES: Final = (
     Route("default domain", Domain(), cases=CASES, rounds=5),
-    Route("width 512", Domain(width=512), cases=40, rounds=3),
+    Route("width 512", Domain(width=512), cases=20, rounds=3),
 )
 
 
@@ -75,6 +75,10 @@ class Stages:
 
     route: Route
     seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def warm_up(self) -> None:
+        """A few cases that do not count: whatever is imported or built at first use."""
+        Stages(replace(self.route, cases=2)).take()
 
     def take(self) -> None:
         """One round: every case through every stage, PyTorch's own pass beside it, then the run as a whole."""

@@ -76,7 +76,7 @@ def test_the_right_are_timed_in_turns(problem, few):
             "got shape (3, 4), wanted (4, 3)",
         ),
         (
-            lambda found, problem: Found(biases=[np.float32(bias) for bias in found.biases]),
+            lambda found, problem: Found(biases=[bias.astype(np.float32) for bias in found.biases]),
             "got float32, wanted float64",
         ),
         (lambda found, problem: Found(), "got nothing"),
@@ -173,10 +173,14 @@ def test_growth_has_a_row_for_each_size():
     assert [row["expected"] for row in found.exponents()] == [1.0, 1.0, 2.0]
 
 
-def test_every_stage_is_measured():
-    """A few cases through every stage, PyTorch's own pass and the whole among them."""
-    stages = Stages(Route("a few", Domain(depth=1, width=2, losses="mse"), cases=3, rounds=1))
+def test_every_stage_is_measured(monkeypatch):
+    """A few cases through every stage, PyTorch's own pass among them; then whole runs of one and of all."""
+    asked = []
+    monkeypatch.setattr(Stages, "_run", lambda self, place, cases: asked.append(cases))
+    stages = Stages(Route("a few", Domain(depth=1, width=2), cases=3, rounds=1))
+    stages.warm_up()
     stages.take()
+    assert asked == [1, 2, 1, 3]
     names = [row["stage"] for row in stages.rows()]
     assert tuple(names) == ORDER
 
