@@ -125,7 +125,11 @@ def write_json(directory: Path, name: str, content: Mapping[str, Any]) -> None:
 
 def write_data_dictionary(directory: Path) -> None:
     """columns.md: what every column of every table means, from the declaration of the columns."""
-    lines = ["# What the columns mean", ""]
+    lines = [
+        "# What the columns mean", "",
+        "Parquet knows the types. In a CSV file any cell may be empty; for pandas text is `string`, whole `Int64` and",
+        "number `float64`.", "",
+    ]  # fmt: skip
     for name, entry in TABLES.items():
         lines += [f"## {name}", "", f"One row: {entry.row}.", "", "| column | type | meaning |", "|---|---|---|"]
         lines += [f"| {column.name} | {column.kind} | {column.meaning} |" for column in entry.columns]

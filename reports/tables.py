@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _TYPES: dict[Kind, Any] = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64()}
 
+_DTYPES: dict[Kind, str] = {"text": "string", "whole": "Int64", "number": "float64"}
+
 
 def schema(name: str) -> pa.Schema:
     """The Arrow schema of a table of TABLES."""
@@ -40,6 +42,11 @@ def frame(found: pa.Table) -> pd.DataFrame:
 
     made: pd.DataFrame = found.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype()}.get)
     return made
+
+
+def dtypes(name: str) -> dict[str, str]:
+    """The pandas dtype of each column, as `pandas.read_csv` takes it: what CSV cannot say of itself."""
+    return {column.name: _DTYPES[column.kind] for column in TABLES[name].columns}
 
 
 def markdown(found: pa.Table, names: Sequence[str]) -> str:

@@ -245,7 +245,24 @@ def test_several_candidates_of_a_file_are_all_checked(folder: Path, monkeypatch:
     assert run("two.py:one", "--cases", "3").exit_code == 0
     refused = run("two.py", "--json")
     assert refused.exit_code == 2
-    assert "two.py holds 2 candidates, and --json and --report take one: two.py:one, two.py:two" in refused.stderr
+    why = "two.py holds 2 candidates, and --json, --report, --junit and --summary take one: two.py:one, two.py:two"
+    assert why in refused.stderr
+
+
+def test_files_for_a_server(folder: Path):
+    """A test for each stratum and the summary where they are asked for; what cannot begin is an error there too."""
+    done = run("wrong.py", "--cases", "5", "--junit", "out/junit.xml", "--summary", "out/summary.md")
+    assert done.exit_code == 1
+    assert (folder / "out" / "summary.md").read_text().startswith("# Backproof\n\n```text\nwrong.py:loss_and_gradients")
+    assert (
+        '<testcase classname="wrong.py:loss_and_gradients" name="the whole run">'
+        in (folder / "out" / "junit.xml").read_text()
+    )
+    for place in ("out/junit.xml", "out"):
+        refused = run("nothing.py", "--junit", place)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+    assert 'message="no file nothing.py' in (folder / "out" / "junit.xml").read_text()
+    assert "backproof: out is a directory: name a file" in refused.stderr
 
 
 @pytest.mark.usefixtures("few_pairs")

@@ -58,8 +58,7 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
                 guarded = _guarded(subject, baseline, make, workers)
                 _write(guarded, junit, summary)
     except foreseen() as error:
-        if junit is not None:
-            _write_error(candidate, str(error), junit)
+        _write_error(candidate, error, junit)
         stop(candidate, error, as_json=False)
     if update:
         _tell_update(report, baseline)
@@ -105,16 +104,11 @@ def _write(guarded: Guarded, junit: Path | None, summary: Path | None) -> None:
         place(summary, [guarded.summary().encode()])
 
 
-def _write_error(candidate: str, message: str, path: Path) -> None:
-    """A server shows what it is given: a run that could not begin is an error there as well."""
-    from backproof.reports import ReportError
-    from backproof.reports.junit import Entry, junit
-    from backproof.reports.places import place
+def _write_error(candidate: str, error: BaseException, junit: Path | None) -> None:
+    from backproof.publication import write_error
 
-    try:
-        place(path, [junit("backproof guard", candidate, [Entry("the whole run", error=message)])])
-    except ReportError as error:
-        typer.echo(f"backproof: {error}", err=True)
+    if hindrance := write_error(junit, suite="backproof guard", candidate=candidate, error=error):
+        typer.echo(f"backproof: {hindrance}", err=True)
 
 
 def _tell_update(report: Report, path: Path) -> NoReturn:
