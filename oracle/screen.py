@@ -25,6 +25,9 @@ _SINGULAR: Final = {
 _QUANTITIES: Final = {quantity: f"{name}{'es' if name.endswith('s') else 's'}" for quantity, name in _SINGULAR.items()}
 
 
+_TOLD_ANYWAY: Final = (Verdict.ERROR, Verdict.TIMEOUT)
+"""What a candidate's own code says, or does not, is no hint."""
+
 _COLOURS: Final = {"Yours": "red", "Right": "green"}
 
 
@@ -145,7 +148,8 @@ def _disagrees(report: Report) -> _Said:
     right = [_QUANTITIES[quantity] for quantity in _QUANTITIES if quantity in judged - wrong]
     kinks = report.strict_kinks and not wrong
     what = "OTHER SUBGRADIENTS" if kinks else "WRONG" if "loss" in wrong else "WRONG GRADIENTS"
-    tail = f"; right in all of them: {', '.join(right)}" if right else ""
+    what = "FAILED CALLS" if wrong == {"call"} else what
+    tail = f"; right in all of them: {', '.join(right)}" if right and report.hints != "none" else ""
     return _Said(what, "bold red", f" in {tally.wrong_cases:,} of {tally.cases:,}{tail}")
 
 
@@ -176,17 +180,20 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
                 yield _line(label, (told, _COLOURS[label]) if label in _COLOURS else told)
         yield Text()
         return
+    _, case, check = tally.smallest
+    if report.hints == "none" and check.verdict not in _TOLD_ANYWAY:
+        return
     places = [_place(quantity, position, count) for (quantity, position), count in tally.first_wrong.most_common(4)]
     yield _line("Where", "first wrong on the way back: ", "; ".join(places))
-    _, case, check = tally.smallest
     if check.max_abs_error is None:
         yield _line("What", f"{check.name}: {check.verdict.value}{f', {check.note}' if check.note else ''}")
     else:
         at = f"[{', '.join(map(str, check.worst_index))}]" if check.worst_index else ""
         yield _line("What", f"{check.name}{at}: {check.verdict.value}{f', {check.note}' if check.note else ''}")
-        yield _line("Yours", (f"{check.candidate_value!r}", "red"))
-        yield _line("Right", (_right(check, report), "green"))
-        yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
+        if report.hints == "all":
+            yield _line("Yours", (f"{check.candidate_value!r}", "red"))
+            yield _line("Right", (_right(check, report), "green"))
+            yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
     if report.repeatable:
         again = f"backproof check {shlex.quote(report.candidate)} --case {case}{_exactly(report)}"
         yield _Labelled("Again", Text(again), whole=True)
@@ -306,7 +313,7 @@ def _not_met(report: Report) -> Iterator[_Labelled]:
 
 def _grouped(report: Report) -> Iterator[_Labelled]:
     """What fails, where it is more than one thing; and of what there are rows of the first networks alone."""
-    if len(report.groups) > 1:
+    if len(report.groups) > 1 and report.hints != "none":
         for number, group in enumerate(report.groups[:4]):
             named = " + ".join(group.faults) if report.hints == "all" else ""
             what = named or f"first in {', '.join(f'{quantity} {place}'.strip() for quantity, place in group.places)}"
@@ -325,7 +332,9 @@ def _divisors(report: Report) -> Iterator[_Labelled]:
             divided[row.divisor][row.loss.partition("=")[0]] = None
     if divided and report.verdict == "agrees":
         yield _line("mean", "divides by ", "; ".join(f"{by} ({', '.join(names)})" for by, names in divided.items()))
-    for row in report.contradictions[:3]:
+    # What fails by an exception or a shape fails everywhere, and is told above.
+    told = [row for row in report.contradictions if row.verdict == Verdict.DISAGREE or not report.tally.wrong_cases]
+    for row in told[:3]:
         ratio = "" if row.gradient_ratio is None else f", the gradients' ratio is {row.gradient_ratio:.6g}"
         yield _line(
             "Scale", f"{row.loss}: {row.compared} must be {row.expected:g} ({row.divisor}){ratio}: {row.verdict}"

@@ -103,6 +103,28 @@ def test_disagreement_shows_where_and_numbers():
     assert f"Again       backproof check my_net.py:f --case {SPEC.id}" in text
 
 
+def test_a_call_that_fails_is_not_called_a_wrong_gradient():
+    """Where nothing else is wrong; what follows from it in the table of scales is not told again."""
+    failed = whole_call(Verdict.ERROR, "ValueError: no tens")
+    text = lines(report((failed,), (LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
+    assert text[1] == "FAILED CALLS in 1 of 2; right in all of them: losses, weight gradients"
+    assert "What        the call itself: error, ValueError: no tens" in text
+    assert not any(line.startswith("Scale") for line in text)
+    alone = lines(report((LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
+    assert alone[1].startswith("WRONG SCALE")
+    assert any(line.startswith("Scale") for line in alone)
+
+
+@pytest.mark.parametrize(("hints", "shown"), [("all", 4), ("where", 2), ("none", 0)])
+def test_numbers_without_a_diagnosis_are_hints_too(hints: str, shown: int):
+    """The right ones, under all; where they differ, not under none: there the candidate's own exception is all."""
+    text = lines(report((LOSS, WRONG), hints=hints))
+    assert sum(line.startswith(("Where", "What", "Yours", "Right")) for line in text) == shown
+    assert ("right in all of them" in text[1]) == (hints != "none")
+    failed = lines(report((whole_call(Verdict.ERROR, "ValueError: no"),), hints=hints))
+    assert "What        the call itself: error, ValueError: no" in failed
+
+
 def test_a_wrong_loss_is_not_called_a_wrong_gradient():
     """The loss itself differs."""
     text = lines(report((LOSS._replace(verdict=Verdict.DISAGREE), AGREE)))

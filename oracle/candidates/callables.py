@@ -83,6 +83,7 @@ class FunctionCandidate:
         layout = Layout() if self.declaration is None else self.declaration.layout
         answer = self._within(self.patience.seconds, Handed(case, layout))
         if answer.failure == "timeout":
+            answer = replace(answer, message=answer.message + self.patience.hurry)
             self.patience.failed("timeout", answer.message)
         else:
             self.patience.answered()

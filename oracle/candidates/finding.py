@@ -81,7 +81,10 @@ def _method(given: object) -> Callable[..., object] | None:
 
 def _module_from_file(path: Path) -> ModuleType:
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in sorted(path.parent.glob("*.py"))], n=1)
+        if path.is_dir():
+            raise CandidateError(f"{path} is a directory; a candidate is a file in it, like {path / 'my_net.py'}")
+        files = [p.name for p in sorted(path.parent.glob("*.py")) if p.is_file()]
+        near = difflib.get_close_matches(path.name, files, n=1)
         hint = f" Did you mean {path.with_name(near[0])}?" if near else ""
         raise CandidateError(f"no file {path}.{hint}")
     name = f"backproof_candidate_{path.stem}"
@@ -126,12 +129,19 @@ def _names(module: ModuleType, where: str) -> list[str]:
     functions = [
         name for name, value in own.items() if inspect.isfunction(value) and value.__module__ == module.__name__
     ]
-    found = (
-        f"It has {', '.join(functions)}: name one, as in {where}:{functions[0]}."
-        if functions
-        else "It has no function."
-    )
+    classes = [name for name, value in own.items() if isinstance(value, type) and value.__module__ == module.__name__]
+    found = "It has no function."
+    if functions:
+        found = f"It has {', '.join(functions)}: name one, as in {where}:{functions[0]}."
+    elif classes:
+        found = f"It has the class {classes[0]}: make an object of it, net = {classes[0]}(), and name {where}:net."
     raise CandidateError(f"{where} has no function {FUNCTION}(network, x, y) and nothing under @candidate. {found}")
+
+
+def _may_be_meant(name: str, value: object) -> bool:
+    """Whether it may be a candidate: nothing private, and nothing that was imported from Backproof."""
+    private = name.startswith("_") or str(getattr(value, "__module__", "")).startswith("backproof.")
+    return not private and (callable(value) or _method(value) is not None)
 
 
 def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
@@ -139,7 +149,7 @@ def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
-            live = [known for known, value in vars(module).items() if callable(value) and not known.startswith("_")]
+            live = [known for known, value in vars(module).items() if _may_be_meant(known, value)]
             close = difflib.get_close_matches(name, live, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise CandidateError(f"{where} has no {name!r}.{hint} It has: {', '.join(live) or 'nothing callable'}.")
@@ -150,7 +160,8 @@ def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
     elif isinstance(inside, type) and inspect.isfunction(found):
         kind = f"a method without an object: write net = {inside.__name__}() and name {where}:net.{found.__name__}"
     elif not callable(function):
-        kind = f"a {type(found).__name__}, not a function: {FUNCTION}(network, x, y)"
+        article = "an" if type(found).__name__[0] in "aeiou" else "a"
+        kind = f"{article} {type(found).__name__}, not a function: {FUNCTION}(network, x, y)"
     else:
         text = f"{where}:{name}"
         return made(text, function, getattr(function, MARK, None), text)

@@ -106,7 +106,10 @@ class Host:
         asked = self._candidates[question.name]
         if question.redeclared:
             asked = made(asked.name, asked.function, question.declaration, asked.text)
-        answer = replace(asked, patience=Patience(question.seconds)).answer(question.case)
+        try:
+            answer = replace(asked, patience=Patience(question.seconds)).answer(question.case)
+        except KeyboardInterrupt:  # nobody else can raise it here: Ctrl-C at the terminal does not reach this process
+            answer = Answer(failure="error", message="it raised KeyboardInterrupt")
         altered = next((name for name, array, held in self._given if array.tobytes() != held), "")
         self._given = [(name, array, array.tobytes()) for name, array in answer.arrays()]
         return replace(answer, altered=altered)

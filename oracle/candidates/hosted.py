@@ -60,13 +60,14 @@ class HostedCandidate(FunctionCandidate):
         try:
             line = self.host.ask(packed(question), seconds=seconds, limit=LIMIT)
         except ChildError as error:
-            message = self._told(error, seconds)
+            message = self._told(error, seconds) + self.patience.hurry * (error.failure == "timeout")
             self.patience.failed(error.failure, message)
             return Answer(failure=error.failure, message=message)
         answer: Answer = unpacked(line)
         if answer.message.startswith(("BdbQuit", "EOFError")):
             answer = replace(answer, message=f"{answer.message}; it has no terminal here, but has with --in-process")
         if answer.failure == "timeout":
+            answer = replace(answer, message=answer.message + self.patience.hurry)
             self.patience.failed("timeout", answer.message)
         else:
             self.patience.answered()

@@ -31,6 +31,11 @@ class Patience:
         """How long the next answer is waited for."""
         return self.timeout / min(2.0**self._late, HURRY)
 
+    @property
+    def hurry(self) -> str:
+        """Why that is less than was said, as the end of a sentence; "" where it is not."""
+        return f"; it had {self.timeout:g} s before, and gave no answer then" if self._late else ""
+
     def answered(self) -> None:
         """There was an answer: what went wrong before is forgiven."""
         self._late = self._in_vain = 0

@@ -63,8 +63,9 @@ class ProcessCandidate(FunctionCandidate):
         except ChildError as error:
             # What a process says after it was misunderstood once may be meant for the question before.
             self.program.close()
-            self.patience.failed(error.failure, str(error))
-            return Answer(failure=error.failure, message=str(error))
+            message = str(error) + self.patience.hurry * (error.failure == "timeout")
+            self.patience.failed(error.failure, message)
+            return Answer(failure=error.failure, message=message)
         self.patience.answered()
         if isinstance(said, str):
             return self._unsupported(said)

@@ -7,6 +7,7 @@ catches everything. What resists it has to run in a process of its own, which ca
 
 from __future__ import annotations
 
+import importlib
 import signal
 import threading
 import time
@@ -19,6 +20,8 @@ from typing import Final, TypeVar
 Result = TypeVar("Result")
 
 _OURS: Final = str(Path(__file__).parent)
+
+_IMPORTLIB: Final = str(Path(importlib.__file__).parent)
 
 AGAIN: Final = 0.25
 """Seconds until an interruption that was caught is repeated."""
@@ -72,7 +75,7 @@ def place(error: BaseException, home: str | None = None) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_OURS, "<frozen importlib"))
+        if not frame.filename.startswith((_OURS, "<frozen importlib", _IMPORTLIB))
     ]
     inside = [frame for frame in frames if frame.filename == home] or frames
     if not inside:

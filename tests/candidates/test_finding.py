@@ -82,6 +82,12 @@ def test_find_lets_a_file_import_its_neighbours(folder: Path):
     [
         ("my_nett.py", "no file my_nett.py. Did you mean my_net.py?"),
         ("zzz/q.py", "no file zzz/q.py."),
+        ("folder.py", "folder.py is a directory; a candidate is a file in it, like folder.py/my_net.py"),
+        ("kinds.py:nett", "kinds.py has no 'nett'. Did you mean 'net'? It has: Net, net."),
+        (
+            "classes.py",
+            f"classes.py {NO_FUNCTION} It has the class Net: make an object of it, net = Net(), and name classes.py:",
+        ),
         ("my_net.py:loss", "my_net.py has no 'loss'. It has: loss_and_gradients, other."),
         ("my_net.py:othr", "my_net.py has no 'othr'. Did you mean 'other'? It has: loss_and_gradients, other."),
         (
@@ -102,7 +108,7 @@ def test_find_lets_a_file_import_its_neighbours(folder: Path):
             "kinds.py:Net.run",
             "kinds.py:Net.run is a method without an object: write net = Net() and name kinds.py:net.run",
         ),
-        ("kinds.py:number", "kinds.py:number is a int, not a function: loss_and_gradients(network, x, y)"),
+        ("kinds.py:number", "kinds.py:number is an int, not a function: loss_and_gradients(network, x, y)"),
         ("a b:c", "cannot read 'a b:c' as a candidate: write my_net.py, my_net.py:name or package.module:name"),
     ],
     ids=lambda value: value if len(value) < 20 else "",
@@ -110,13 +116,18 @@ def test_find_lets_a_file_import_its_neighbours(folder: Path):
 def test_find_says_what_is_wrong(folder: Path, text: str, message: str):
     """What, where, and what there is instead."""
     (folder / "my_net.py").write_text(PLAIN)
+    (folder / "folder.py").mkdir()
+    (folder / "classes.py").write_text("class Net:\n    def loss_and_gradients(self, network, x, y): ...\n")
     (folder / "unnamed.py").write_text("from math import exp\ndef forward(): ...\ndef backward(): ...\n")
     (folder / "empty.py").write_text("X = 1\n")
     (folder / "broken.py").write_text("import json\n1 / 0\n")
     (folder / "garbled.py").write_text("f(\n")
     (folder / "needs.py").write_text("import no_such\n")
     (folder / "leaves.py").write_text("raise SystemExit('bye')\n")
-    (folder / "kinds.py").write_text("class Net:\n    def run(self, network, x, y): ...\nnumber = 3\n")
+    (folder / "kinds.py").write_text(
+        "from backproof import Domain, candidate\nclass Net:\n    def run(self, network, x, y): ...\n"
+        "    loss_and_gradients = run\nnet = Net()\nnumber = 3\n"
+    )
     with pytest.raises(CandidateError, match="^" + re.escape(message)):
         find(text)
 

@@ -74,6 +74,17 @@ def test_host_sees_an_answer_that_a_later_call_changes(host: tuple[Host, str]):
     assert [found.reply(Question(f"{path}:copies", 10.0, CASE)).altered for _ in range(2)] == ["", ""]
 
 
+def test_host_outlives_what_only_a_terminal_would_raise(tmp_path: Path):
+    """Ctrl-C does not reach it: whoever raises it is the candidate."""
+    path = tmp_path / "net.py"
+    path.write_text("def loss_and_gradients(network, x, y):\n    raise KeyboardInterrupt\n")
+    found = Host()
+    (each,) = found.reply(Load(str(path)))
+    case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n5,f64,normal,s7"))
+    answer = found.reply(Question(each.name, 1.0, case))
+    assert (answer.failure, answer.message) == ("error", "it raised KeyboardInterrupt")
+
+
 def test_host_minds_the_time(host: tuple[Host, str]):
     """It interrupts the call itself, where that can be done, and lives on."""
     found, path = host

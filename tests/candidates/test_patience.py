@@ -45,6 +45,9 @@ def test_function_that_never_answers_is_not_waited_for_in_every_case():
     case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n5,f64,normal,s7"))
     answers = [candidate.answer(case) for _ in range(1000)]
     assert {answer.failure for answer in answers} == {"timeout"}
+    first, second, *_ = [answer.message.partition(" s without an answer")[::2] for answer in answers]
+    assert (first[0], second[0]) == ("interrupted after 0.02", "interrupted after 0.01")
+    assert second[1] == f"{first[1]}; it had 0.02 s before, and gave no answer then"
     assert answers[-1].message.startswith(f"not asked any more, for it failed {GIVE_UP} times in a row, at last: ")
 
 
