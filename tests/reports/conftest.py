@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from backproof.reports import files
+from backproof.reports.measures import measured
 from backproof.reports.places import SCHEMA, SCREEN
+from backproof.reports.plots import Plot, plots
 from backproof.reports.tables import table
 
 STRATA = [
@@ -92,6 +94,18 @@ def small() -> SimpleNamespace:
         check=check, screen=screen, checks=CHECKS, strata=STRATA, pairs=PAIRS, scaling=SCALING, equations=EQUATIONS,
         deep=DEEP, flat=FLAT,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def drawn_once() -> tuple[Plot, ...]:
+    """The plots of that run."""
+    return plots(measured(table("checks", CHECKS).to_batches(), table("pairs", PAIRS)))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, drawn_once: tuple[Plot, ...]) -> None:
+    """Every page has these plots: drawing them takes longer than all the rest, and has tests of its own."""
+    monkeypatch.setattr("backproof.reports.page.plots", lambda measures: drawn_once)
 
 
 @pytest.fixture

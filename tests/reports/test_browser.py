@@ -17,7 +17,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 DRIVER = shutil.which("chromedriver")
 HOW = "no Chromium with its driver here: apt-get install chromium chromium-driver, or another system's way to both"
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason=HOW)
+pytestmark = [pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason=HOW), pytest.mark.usefixtures("quick")]
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

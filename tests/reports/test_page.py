@@ -12,6 +12,8 @@ import pytest
 from backproof.reports.page import SHOWN, page
 from backproof.reports.reading import read_run
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 HOSTILE = "</script><script>document.title='owned'</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"
 
 

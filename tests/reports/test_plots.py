@@ -17,10 +17,10 @@ def figures(small, rows) -> Measures:
     return measured(table("checks", rows).to_batches(), table("pairs", small.pairs))
 
 
-@pytest.fixture(scope="module")
-def drawn(small):
+@pytest.fixture
+def drawn(drawn_once):
     """The plots of the small run, by name."""
-    return {plot.name: plot for plot in plots(figures(small, small.checks))}
+    return {plot.name: plot for plot in drawn_once}
 
 
 def test_every_plot_is_an_element_with_words(drawn):

@@ -8,6 +8,8 @@ import pytest
 from backproof.reports import ReportError
 from backproof.reports.rendering import render
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 def content(directory: Path) -> dict[str, bytes]:
     """Every file by name."""
