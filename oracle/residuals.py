@@ -28,7 +28,7 @@ import numpy as np
 from backproof.cases.case import Case
 from backproof.cases.gradients import ReadOff
 from backproof.comparison import Offered
-from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, lowest
 from backproof.truth.objective_bounds import objective, penalty_gradient
 from backproof.truth.rounding import (
     SLACK,
@@ -120,7 +120,7 @@ class _Test:
     quantity: str
     own: Array
     expected: Rounded
-    reading_error: Array | float
+    reading_error: Array | None
 
     @property
     def key(self) -> tuple[str, int | None, str]:
@@ -133,9 +133,10 @@ def _residual(test: _Test, without_kinks: _Test) -> Residual:
     bound = _allowed(test)
     tight = bound if without_kinks is test else _allowed(without_kinks)
     distance = np.abs(test.own - test.expected.value)
-    largest, worst = float(tight.max(initial=0.0)), 0.0
-    if largest < np.inf and (distance <= bound).all() and bound.max(initial=0.0) < np.inf:
-        size = float(np.abs(test.expected.value).max(initial=0.0))
+    largest, worst = highest(tight), 0.0
+    bounded = largest < np.inf and (tight is bound or highest(bound) < np.inf)
+    if bounded and lowest(bound - distance) >= 0.0:
+        size = highest(test.expected.size)
     else:
         known = np.isfinite(distance) & np.isfinite(bound)
         excess = np.where(known & (distance > bound), distance / np.maximum(bound, TINY), 0.0)
@@ -147,7 +148,8 @@ def _residual(test: _Test, without_kinks: _Test) -> Residual:
 
 def _allowed(test: _Test) -> Array:
     # Both sides were computed: the candidate's in its dtype, and what stands against it here in float64.
-    return 2.0 * SLACK * (test.expected.error + test.reading_error)
+    error = test.expected.error
+    return 2.0 * SLACK * (error if test.reading_error is None else error + test.reading_error)
 
 
 def _tests(case: Case, given: Offered, arithmetic: Arithmetic) -> Iterator[_Test]:
@@ -156,7 +158,7 @@ def _tests(case: Case, given: Offered, arithmetic: Arithmetic) -> Iterator[_Test
     loss, gradient = objective(case, layers[-1].outputs, arithmetic)
     # What comes in another shape is the comparison's to tell, and evidence of nothing here.
     if given.loss is not None and np.shape(given.loss) == loss.value.shape:
-        yield _Test("BP0", None, "loss", np.asarray(given.loss, dtype=np.float64), loss, 0.0)
+        yield _Test("BP0", None, "loss", np.asarray(given.loss, dtype=np.float64), loss, None)
     s: Rounded | None = gradient
     for number in range(depth, 0, -1):
         layer = layers[number - 1]
@@ -175,13 +177,13 @@ def _tests(case: Case, given: Offered, arithmetic: Arithmetic) -> Iterator[_Test
         if shown is not None and known is not None and shown.shape == known.value.shape:
             yield _Test("BP3", number, "delta", shown, known, 4.0 * arithmetic.unit * np.abs(shown))
     if given.inputs is not None and s is not None and np.shape(given.inputs) == s.value.shape:
-        yield _Test("BP2", None, "input", np.asarray(given.inputs, dtype=np.float64), s, 0.0)
+        yield _Test("BP2", None, "input", np.asarray(given.inputs, dtype=np.float64), s, None)
 
 
 def _outer_products(layer: _Layer, delta: Rounded, number: int, arithmetic: Arithmetic) -> Iterator[_Test]:
     """BP4: dW has rank one along delta and a. BP3: db is the delta that dW shows along the a from two layers below."""
     a, dw, db = layer.inputs, layer.weight_gradient, layer.bias_gradient
-    product = Rounded(delta.value.T @ a.value, delta.error.T @ a.magnitude + np.abs(delta.value).T @ a.error)
+    product = Rounded(delta.value.T.dot(a.value), delta.error.T.dot(a.magnitude) + delta.size.T.dot(a.error))
     yield _Test("BP4", number, "weight", dw.value, product, dw.error)
     if db is not None:
         shown = along(dw, layer.predicted, arithmetic)
@@ -238,8 +240,8 @@ def across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | Non
     divisor and of the factor; gamma_{O+2} for the sums, which all have one sign. These are first-order terms; the
     others are smaller by the relative error of delta, hence by LEGIBLE, beyond which nothing is read.
     """
-    largest = float(np.abs(delta.value).max(initial=0.0))
-    if not np.finfo(np.float64).tiny < largest < np.inf:
+    largest = highest(delta.size)
+    if not TINY < largest < np.inf:
         return None
     # Scaled to 1, so that neither the squares nor the products of tiny numbers underflow here.
     own, own_error, shown = (
@@ -247,14 +249,14 @@ def across(dw: Rounded, delta: Rounded, arithmetic: Arithmetic) -> Rounded | Non
         delta.error / largest,
         Rounded(dw.value / largest, dw.error / largest),
     )
-    square, size = float((own * own).sum()), np.abs(own)
-    relative = 2.0 * float((size * own_error).sum()) / square
+    square, size = float(own[0].dot(own[0])), np.abs(own)
+    relative = 2.0 * float(size[0].dot(own_error[0])) / square
     if not relative < LEGIBLE:
         return None
-    value = own @ shown.value / square
-    error = (size @ shown.error + own_error @ np.abs(shown.value)) / square
+    value = own.dot(shown.value) / square
+    error = (size.dot(shown.error) + own_error.dot(shown.size)) / square
     error = (error + np.abs(value) * relative) * (1.0 + 4.0 * LEGIBLE)
-    error += _sum_error(size @ np.abs(shown.value) / square, size.shape[1])
+    error += _sum_error(size.dot(shown.size) / square, size.shape[1])
     return Rounded(value, error + arithmetic.smallest / largest)
 
 
