@@ -38,8 +38,8 @@ _LOOKS: Final = {"Where": "where", "Yours": "formula yours", "Right": "formula r
                  "Look for": "formula", "Again": "formula", "Learn": "formula"}  # fmt: skip
 _ROW: Final = ("quantity", "verdict", "error_over_bound", "max_abs_error", "bound", "worst_index", "candidate_value",
                "reference_value", "exact_value", "equation", "diagnosis", "note", "case")  # fmt: skip
-_STRATUM: Final = ("name", "stratum", "reduction", "dtype", "cases", "quantities", "disagreements", "kinks",
-                   "undecided", "worst_error_over_bound", "median_error_over_bound", "worst_case")  # fmt: skip
+_STRATUM: Final = ("name", "stratum", "reduction", "dtype", "cases", "quantities", "disagreements",
+                   "worst_error_over_bound", "median_error_over_bound", "undecided", "kinks", "worst_case")  # fmt: skip
 _SCALING: Final = ("loss", "compared", "batch_size", "outputs", "divisor", "expected", "loss_ratio", "gradient_ratio",
                    "verdict", "case")  # fmt: skip
 _EQUATION: Final = ("equation", "status", "position", "fault", "used", "wanted", "condition", "also_fits")
@@ -122,7 +122,7 @@ def _title(run: Run) -> str:
 def _drawn(section: Section) -> dict[str, Any]:
     from markupsafe import Markup
 
-    shown = [{"name": each.name, "words": each.words, "svg": Markup(each.svg)} for each in section.plots]  # noqa: S704
+    shown = [{**vars(each), "svg": Markup(each.svg)} for each in section.plots]  # noqa: S704
     return {**vars(section), "plots": shown}
 
 

@@ -119,6 +119,9 @@ def test_it_can_be_used_without_seeing_it(made):
     assert all(box["aria-label"] and box["tabindex"] == "0" for box in regions)
     ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
     assert len(ids) == len(set(ids))
+    classes = {name for _, attributes in elements.found for name in (attributes.get("class") or "").split()}
+    assert all(name.replace("_", "").isalpha() for name in classes)
+    assert sum(box.get("class") == "bad" for box in elements.of("div")) == 3
 
 
 def test_nothing_is_fetched(made):
