@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded
+from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded, row_sums
 from backproof.truth.loss_terms import (
     Bounded,
     Losses,
@@ -16,7 +16,7 @@ from backproof.truth.loss_terms import (
     ratio,
     xlogy,
 )
-from backproof.truth.rowwise_bounds import log_probabilities, probabilities
+from backproof.truth.rowwise_bounds import log_probabilities, probabilities, shifted
 from backproof.truth.shapes import logistic
 
 LOGISTIC_CURVATURE = 0.0963
@@ -169,17 +169,19 @@ def cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic
     stands for the sum B, and vanishes for a plain class index, where B = 1.   e_C = sum w q e_logp + gamma_{K+4} C.
     """
     u, classes = arithmetic.unit, a.value.shape[1]
-    p, logp = probabilities(a, arithmetic), log_probabilities(a, arithmetic)
+    rows = shifted(a)
+    p, logp = probabilities(a, arithmetic, rows), log_probabilities(a, arithmetic, rows)
     smoothing, indexed = float(options["label_smoothing"]), y.ndim == 1
     target = one_hot(y, classes, int(options["ignore_index"])) if indexed else y
     counted = target.sum(axis=1, keepdims=True) > 0.0 if indexed else np.ones((len(y), 1), dtype=bool)
     smoothed = (1.0 - smoothing) * target + np.where(counted, smoothing / classes, 0.0)
     share = class_weights(options, classes) * smoothed
-    total = share.sum(axis=1, keepdims=True)
-    g = total * p.value - share
-    error = total * p.error + 4.0 * u * np.abs(g) + 3.0 * u * (total * p.value + share)
+    total = row_sums(share)
+    kept = total * p.value
+    g = kept - share
+    error = total * p.error + 4.0 * u * np.abs(g) + 3.0 * u * (kept + share)
     if not indexed or smoothing or options.get("weight") is not None:
-        error += arithmetic.gamma(classes + 4) * total * (p.value + p.error)
+        error += arithmetic.gamma(classes + 4) * total * p.magnitude
     # Only the target's own logarithm counts where the target is an index and not smoothed.
     terms = len(y) if indexed and not smoothing else None
     losses = over_samples(Rounded(-share * logp.value, share * logp.error), arithmetic, terms=terms)

@@ -16,28 +16,47 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded, highest, row_sums
 
 
-def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
-    """softmax(z) per row, shape (N, K).
+class Shifted(NamedTuple):
+    """What softmax and log_softmax of z have in common: `distance` is |z - m|, (N, K); `largest_error` E, (N, 1)."""
+
+    below: Array  # z - m, (N, K)
+    distance: Array
+    top: Array  # |m|, (N, 1)
+    exponentials: Array  # exp(z - m), (N, K)
+    sums: Array  # S, (N, 1)
+    largest_error: Array
+
+
+def shifted(z: Rounded) -> Shifted:
+    """Every row of z with its largest entry taken off."""
+    top = z.value.max(axis=1, keepdims=True)
+    below = z.value - top
+    exponentials = np.exp(below)
+    largest_error = z.error.max(axis=1, keepdims=True)
+    return Shifted(below, np.abs(below), np.abs(top), exponentials, row_sums(exponentials), largest_error)
+
+
+def probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None = None) -> Rounded:
+    """softmax(z) per row, shape (N, K); `rows` is `shifted(z)`, where it is known.
 
     e_p = min(1, p [expm1(2 f E) + (1 + 2 f E) u (K + 10 + 6 log K + 2|z - m| + |m|)]) + eta.
     """
-    top = z.value.max(axis=1, keepdims=True)
-    below = z.value - top
-    p = np.exp(below)
-    p /= row_sums(p)
+    rows = shifted(z) if rows is None else rows
+    p = rows.exponentials / rows.sums
     if p.shape[1] == 1:
         # exp(z - z) / exp(z - z), or exp(z) / exp(z): the one class has probability 1 in every correct form.
         return Rounded(p, np.zeros_like(p))
-    spread = 2.0 * SEARCH * z.error.max(axis=1, keepdims=True)
+    spread = 2.0 * SEARCH * rows.largest_error
     classes = p.shape[1]
     u, plain = arithmetic.unit, classes + 10.0 + 6.0 * math.log(classes)
-    units = (2.0 * u) * np.abs(below) + u * (plain + np.abs(top))
+    units = (2.0 * u) * rows.distance + u * (plain + rows.top)
     moved = np.expm1(np.minimum(spread, 700.0)) + (1.0 + spread) * units
     error = p * moved
     if not highest(error) <= 1.0:
@@ -45,19 +64,19 @@ def probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
     return Rounded(p, error + arithmetic.smallest, size=p)
 
 
-def log_probabilities(z: Rounded, arithmetic: Arithmetic) -> Rounded:
-    """log_softmax(z) = z - logsumexp(z) per row.
+def log_probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None = None) -> Rounded:
+    """log_softmax(z) = z - logsumexp(z) per row; `rows` as above.
 
     e = e_z + E + u (K + 8 + 5 log K + 2|z - m| + |m| + 2|log p|).
     """
-    top = z.value.max(axis=1, keepdims=True)
-    below = z.value - top
-    classes = below.shape[1]
-    logp = below - np.log(row_sums(np.exp(below)))
+    rows = shifted(z) if rows is None else rows
+    classes = rows.below.shape[1]
+    logp = rows.below - np.log(rows.sums)
+    size = np.abs(logp)
     u, plain = arithmetic.unit, classes + 8.0 + 5.0 * math.log(classes)
-    units = (2.0 * u) * (np.abs(below) + np.abs(logp)) + u * (plain + np.abs(top))
-    error = z.error + units + (z.error.max(axis=1, keepdims=True) + arithmetic.smallest)
-    return Rounded(logp, error)
+    units = (2.0 * u) * (rows.distance + size) + u * (plain + rows.top)
+    error = z.error + units + (rows.largest_error + arithmetic.smallest)
+    return Rounded(logp, error, size=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +169,8 @@ def softmin(z: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, SoftmaxJacobia
 
 def log_softmax(z: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, LogSoftmaxJacobian]:
     """log_softmax and its Jacobian product at z."""
-    return log_probabilities(z, arithmetic), LogSoftmaxJacobian(probabilities(z, arithmetic), arithmetic)
+    rows = shifted(z)
+    return log_probabilities(z, arithmetic, rows), LogSoftmaxJacobian(probabilities(z, arithmetic, rows), arithmetic)
 
 
 RowwiseBound = Callable[[Rounded, Arithmetic], tuple[Rounded, SoftmaxJacobian | LogSoftmaxJacobian]]
