@@ -21,7 +21,8 @@ A number is time over PyTorch eager's in the same round: the median over rounds,
 round everybody has a turn, each time beginning with another; a turn is one call that does not count and then as many
 as fill 2 ms, of which the median counts, or one call where it takes longer than 20 ms. Tensors, graphs and models are
 made before; compiling is not timed. Threads are set by environment variables before anything is imported, in a process
-for each number of threads; `cores` in gradients.csv is the processor time over the time, which shows who used how many.
+for each number of threads; in gradients.csv, `cores` is the processor time over the time, which shows who used how
+many, and `processor_ratio` is the ratio of processor times, which whatever else the machine does changes less.
 Before its first turn every contender has been held to scratch in float64 by Backproof's rounding bound, entry by entry:
 one that is wrong ends the run. The column `undecided` names quantities where that bound is too wide to say anything, in
 wide float32 networks; there the same code stands by its float64 run."""

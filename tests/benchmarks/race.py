@@ -66,6 +66,7 @@ class Race:
                 "ratio": ratio.median,
                 "ratio_low": ratio.low,
                 "ratio_high": ratio.high,
+                "processor_ratio": Spread.of(self.rounds.processor_ratios(contender.name, baseline)).median,
                 "seconds": seconds.median,
                 "seconds_low": seconds.low,
                 "seconds_high": seconds.high,

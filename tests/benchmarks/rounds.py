@@ -40,30 +40,31 @@ class Spread:
 class Rounds:
     """Times of calls that take turns.
 
-    seconds: per contender, of one call, one number a round. cores: processor time over time, the whole process.
+    seconds: per contender, of one call, one number a round. processor: the same of processor time, of all threads,
+    which other processes on the machine lengthen less.
     """
 
     steps: Mapping[str, Callable[[], Any]]
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    calls: dict[str, int] = field(default_factory=dict)
-    _processor: dict[str, float] = field(default_factory=dict)
-    _elapsed: dict[str, float] = field(default_factory=dict)
-    _number: int = 0
+    seconds: dict[str, list[float]] = field(init=False)
+    processor: dict[str, list[float]] = field(init=False)
+    calls: dict[str, int] = field(init=False)
+    _elapsed: dict[str, float] = field(init=False)
+    _number: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        for name, step in self.steps.items():
-            self.calls[name] = _calls_of(step)
-            self.seconds[name] = []
-            self._processor[name] = self._elapsed[name] = 0.0
+        self.calls = {name: _calls_of(step) for name, step in self.steps.items()}
+        self._forget()
 
     def warm_up(self) -> None:
         """One round that does not count; long calls have had theirs when they were counted."""
         if max(self.calls.values()) == 1:
             return
         self.take()
-        for times in self.seconds.values():
-            times.clear()
-        self._processor = dict.fromkeys(self.steps, 0.0)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.seconds = {name: [] for name in self.steps}
+        self.processor = {name: [] for name in self.steps}
         self._elapsed = dict.fromkeys(self.steps, 0.0)
 
     def take(self) -> None:
@@ -77,17 +78,25 @@ class Rounds:
                 step()
             busy = time.process_time()
             taken = [_once(step) for _ in range(calls)]
-            self._processor[name] += time.process_time() - busy
+            self.processor[name].append((time.process_time() - busy) / calls)
             self._elapsed[name] += sum(taken)
             self.seconds[name].append(median(taken))
 
     def cores(self, name: str) -> float:
         """How many processors were busy, on average, while it was a contender's turn."""
-        return self._processor[name] / self._elapsed[name]
+        return self.calls[name] * sum(self.processor[name]) / self._elapsed[name]
 
     def ratios(self, name: str, baseline: str) -> list[float]:
         """Time over the baseline's in the same round."""
-        return [own / base for own, base in zip(self.seconds[name], self.seconds[baseline], strict=True)]
+        return _divided(self.seconds[name], self.seconds[baseline])
+
+    def processor_ratios(self, name: str, baseline: str) -> list[float]:
+        """The same of processor time."""
+        return _divided(self.processor[name], self.processor[baseline])
+
+
+def _divided(own: list[float], base: list[float]) -> list[float]:
+    return [mine / theirs for mine, theirs in zip(own, base, strict=True)]
 
 
 def _calls_of(step: Callable[[], Any]) -> int:
