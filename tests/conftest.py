@@ -1,5 +1,7 @@
 """What holds for every test: Hypothesis' profiles, one thread for PyTorch, and what is traced for coverage."""
 
+import gc
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,17 @@ settings.load_profile("default")
 # What sweeps over many networks runs without the tracer, which would take half of the time: what it covers is covered
 # by the tests of each file. Elsewhere single tests have the mark themselves.
 SWEEPS = ("properties", "meta", "truth/test_allowances.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Some eight thousand tests come to stay: the garbage collector need not look through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
