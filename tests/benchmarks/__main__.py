@@ -44,7 +44,7 @@ def write(place: Path, tables: Tables, found: dict[str, object]) -> str:
 
     text = page(tables, found)
     with report_directory(place) as fresh:
-        for name, rows in tables.items():
+        for name, rows in [(name, rows) for name, rows in tables.items() if rows]:
             pd.DataFrame(rows).to_csv(fresh / f"{name}.csv", index=False, lineterminator="\n")
         draw(tables, fresh)
         (fresh / PAGE).write_text(text, encoding="utf-8")

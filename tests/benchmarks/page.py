@@ -8,7 +8,7 @@ from typing import Any, Final
 from benchmarks import machine
 from benchmarks.contenders import CONTENDERS, TASKS, Task, of_task, pytorch
 from benchmarks.measuring import Tables
-from benchmarks.problems import PER_SAMPLE_BYTES, SIZES, problems
+from benchmarks.problems import LOSSES, PER_SAMPLE_BYTES, SIZES, problems
 from benchmarks.summary import merged, outside_products, targets
 
 Row = Mapping[str, Any]
@@ -61,7 +61,9 @@ def _races(rows: Iterable[Row]) -> Iterator[list[str]]:
     for row in found:
         places.setdefault((row["task"], row["loss"], row["threads"]), []).append(row)
     order: dict[Task, int] = {task: number for number, task in enumerate(TASKS)}
-    for (task, loss, threads), same in sorted(places.items(), key=lambda place: (order[place[0][0]], place[0][1:])):
+    for (task, loss, threads), same in sorted(
+        places.items(), key=lambda place: (order[place[0][0]], LOSSES.index(place[0][1]), place[0][2])
+    ):
         names = [c.name for c in of_task(task) if any(row["contender"] == c.name for row in same)]
         baseline = next(contender.name for contender in of_task(task) if contender.baseline)
         lines: dict[tuple[Any, ...], dict[str, Row]] = {}

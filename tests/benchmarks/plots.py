@@ -63,7 +63,10 @@ def _ratios(tables: Tables, path: Path) -> None:
             panel.set_xticks(range(len(sizes)), sizes, rotation=15)
             panel.set_title(f"{loss}, {dtype}, one thread")
             panel.set_ylabel("time over PyTorch eager's")
-        panels[0][0].legend()
+        drawn = {
+            label: line for panel in panels.flat for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        panels[0][0].figure.legend(drawn.values(), drawn, loc="outside lower center", ncols=4)
 
 
 def _growth(tables: Tables, path: Path) -> None:
