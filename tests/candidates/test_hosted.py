@@ -24,7 +24,7 @@ HOSTILE = """
 import ctypes, os, signal, sys, time
 
 def loss_and_gradients(network, x, y):
-    how = {how!r} if len(x) == 3 else ""
+    how = {how!r}.get(len(x), "")
     print("computing", len(x))
     os.write(1, b"out of C\\n")
     if how == "exit":
@@ -58,11 +58,48 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
 
     def made(how: str, timeout: float = 10.0):
-        Path("net.py").write_text(HOSTILE.format(how=how))
+        Path("net.py").write_text(HOSTILE.format(how={3: how}))
         (candidate,) = load("net.py", apart=True, timeout=timeout)
         return candidate
 
     return made
+
+
+@pytest.fixture(scope="module")
+def at_batch_size(tmp_path_factory: pytest.TempPathFactory):
+    """A function that makes a candidate which does to each batch size what it says; one process for many tests."""
+    opened = []
+
+    def made(how: dict[int, str], timeout: float = 10.0):
+        path = tmp_path_factory.mktemp("hostile") / "net.py"
+        path.write_text(HOSTILE.format(how=how))
+        (candidate,) = load(str(path), apart=True, timeout=timeout)
+        opened.append(candidate)
+        return candidate
+
+    yield made
+    for candidate in opened:
+        candidate.host.close()
+
+
+@pytest.fixture(scope="module")
+def breaking(at_batch_size):
+    """A candidate that breaks its process, and how at which batch size."""
+    how = {11: "exit", 12: "crash", 13: "input", 14: "recursion"}
+    return at_batch_size(how), {name: size for size, name in how.items()}
+
+
+@pytest.fixture(scope="module")
+def hanging(at_batch_size):
+    """A candidate that hangs, and how at which batch size."""
+    how = {11: "endless", 12: "stubborn", 13: "blocked"}
+    return at_batch_size(how, timeout=1.0), {name: size for size, name in how.items()}
+
+
+def before_and_after(candidate, batch_size: int):
+    """The answers to four cases, of which the second has that batch size."""
+    first, second, *others = CASES
+    return map(candidate.answer, (first, build_case(replace(second.spec, batch_size=batch_size)), *others))
 
 
 def test_hosted_candidate_is_what_its_file_says(hostile, capfd: pytest.CaptureFixture[str]):
@@ -84,36 +121,35 @@ def test_hosted_candidate_is_what_its_file_says(hostile, capfd: pytest.CaptureFi
     [
         ("exit", "the process that it ran in is gone: it ended with exit status 3"),
         ("crash", "the process that it ran in is gone: it was killed by SIGSEGV ("),
-        ("input", "EOFError: EOF when reading a line (net.py:"),
+        ("input", "EOFError: EOF when reading a line ("),
         ("recursion", "RecursionError: maximum recursion depth exceeded"),
     ],
 )
-def test_hosted_candidate_that_breaks_its_process_costs_one_verdict(hostile, how: str, message: str):
+def test_hosted_candidate_that_breaks_its_process_costs_one_verdict(breaking, how: str, message: str):
     """The cases before and after have answers of their own."""
-    candidate = hostile(how)
-    before, failed, *after = map(candidate.answer, CASES)
+    candidate, sizes = breaking
+    before, failed, *after = before_and_after(candidate, sizes[how])
     assert [answer.failure for answer in (before, failed, *after)] == [None, "error", None, None]
     assert failed.message.startswith(message)
     assert ("net.py:" in failed.message) == (how != "exit")
-    candidate.host.close()
 
 
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ("endless", "interrupted after 1 s without an answer (net.py:"),
+        ("endless", "interrupted after 1 s without an answer ("),
         ("stubborn", "no answer within 1 s, and it could not be interrupted"),
         ("blocked", "no answer within 1 s, and it could not be interrupted"),
     ],
 )
-def test_hosted_candidate_that_hangs_is_a_timeout(hostile, monkeypatch, how: str, message: str):
+def test_hosted_candidate_that_hangs_is_a_timeout(hanging, monkeypatch, how: str, message: str):
     """Interrupted where it can be; else its process is killed, and another goes on."""
     monkeypatch.setattr(hosted, "GRACE", 0.5)
-    candidate = hostile(how, timeout=1.0)
-    before, failed, *after = map(candidate.answer, CASES)
+    candidate, sizes = hanging
+    before, failed, *after = before_and_after(candidate, sizes[how])
     assert [answer.failure for answer in (before, failed, *after)] == [None, "timeout", None, None]
     assert failed.message.startswith(message)
-    candidate.host.close()
+    assert ("net.py:" in failed.message) == (how == "endless")
 
 
 def test_hosted_candidates_share_the_host_of_their_file(tmp_path: Path):
