@@ -153,8 +153,10 @@ def softplus_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
     """
     beta = option(options, "beta")
     high, reach, roundings = beta * (z + r), far(z, r), inexact_product(beta)
-    s = shapes.logistic(high)
-    value = 8.0 * shapes.log_one_plus_exp(high) / beta + (roundings * s + inexact(beta)) * reach
+    s, integral = shapes.logistic_and_integral(high)
+    if not roundings and not inexact(beta):
+        return (8.0 / beta) * integral, 8.0 * s
+    value = 8.0 * integral / beta + (roundings * s + inexact(beta)) * reach
     return value, 8.0 * s + roundings * np.minimum(0.23, beta * reach * s)
 
 
@@ -166,11 +168,15 @@ SOFTPLUS_TEXTBOOK = apart(
     slope=lambda z, r, options: 6.0 * np.maximum(1.0, option(options, "beta") * far(z, r)),
 )
 
+
 # -softplus(-z) with beta = 1. log(s(z)) takes the sigmoid's error: absolute for z > 0, relative to |z| for z < 0.
-LOGSIGMOID = apart(
-    value=lambda z, r, options: 8.0 * shapes.log_one_plus_exp(r - z),
-    slope=lambda z, r, options: 8.0 * shapes.logistic(r - z),
-)
+def logsigmoid_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
+    """8 |a| and 8 s(-z)."""
+    s, integral = shapes.logistic_and_integral(r - z)
+    return 8.0 * integral, 8.0 * s
+
+
+LOGSIGMOID = Allowance(logsigmoid_units)
 LOGSIGMOID_TEXTBOOK = apart(value=at_least_one(8.0), slope=at_least_one(6.0))
 
 

@@ -42,7 +42,7 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     spec = case.spec
     losses, gradient = unreduced(case, outputs, arithmetic)
     scale: Array | float
-    lost = total(losses.error)
+    lost, sizes = total(losses.error), total(losses.size)
     if spec.reduction == "none":
         scale = np.asarray(case.upstream, dtype=np.float64)
         scale = scale if scale.ndim == 2 else scale[:, None]
@@ -50,11 +50,11 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     else:
         scale = 1.0 / divisor(case)
         gamma = arithmetic.gamma(losses.terms + 4 + _summed_weights(case))
-        whole = lost + gamma * total(losses.size)
+        whole = lost + gamma * sizes
         whole += losses.terms * arithmetic.smallest * (whole > 0.0)
         loss = _penalised(Rounded(np.asarray(scale * total(losses.value)), np.asarray(scale * whole)), case, arithmetic)
     error = loss.error + arithmetic.smallest * (loss.error > 0.0)
-    if total(np.abs(losses.value)) + lost > arithmetic.largest:
+    if not sizes + lost <= arithmetic.largest and total(np.abs(losses.value)) + lost > arithmetic.largest:
         error = np.full_like(error, np.nan)
     loss = Rounded(loss.value, error)
     return loss, gradient if spec.reduction == "sum" else _scaled(gradient, scale, case, arithmetic)

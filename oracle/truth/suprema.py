@@ -55,15 +55,16 @@ TAIL: Final = 700.0
 def allow_in_place(error: Array, units: Array, far: Array, *, flushed: float, arithmetic: Arithmetic) -> None:
     """Add u S, and the floor for underflow, flushed (1 + far), wherever something is computed inexactly.
 
-    Where all of u S that is not 0 is far above the floor, adding it would change
-    nothing. An S of 0 says that nothing is computed, but for the TAIL: z s(z) is 1e-322 at z = -748, where s(z) is
-    already 0 in float64.
+    Where the whole error, or all of u S that is not 0, is far above the floor, adding it would change nothing. An S of
+    0 says that nothing is computed, but for the TAIL: z s(z) is 1e-322 at z = -748, where s(z) is already 0 in float64.
     """
     error += arithmetic.unit * units
     if not flushed:
         return
     farthest = highest(far)
     floor = flushed * (1.0 + farthest)
+    if lowest(error) * ABSORBED > floor:
+        return
     if not (lowest(units) if farthest > TAIL else least(units)) * arithmetic.unit * ABSORBED > floor:
         inexact = units > 0.0
         if farthest > TAIL:
