@@ -26,6 +26,7 @@ from backproof.verdicts import UNREMARKABLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from filelock import BaseFileLock
 
 Notice = Callable[[str], None]
 """Hears in a sentence what somebody should know of a run and cannot see in its result."""
@@ -93,13 +94,8 @@ class Journal:
         return self.folder / f"{shard:06d}.parquet"
 
     def begin(self, fresh: Path) -> None:
-        """Note the directory that a report is being written into, and remove the one of a run that was killed."""
-        noted = self.folder / _FRESH
-        if noted.is_file():
-            name = noted.read_text(encoding="utf-8")
-            if name.startswith(".") and Path(name).name == name:
-                shutil.rmtree(fresh.parent / name, ignore_errors=True)
-        noted.write_text(fresh.name, encoding="utf-8")
+        """Note the directory that a report is being written into, so that it can be removed if the run is killed."""
+        (self.folder / _FRESH).write_text(fresh.name, encoding="utf-8")
 
     def __str__(self) -> str:
         return f"{len(self)} of {self.shards} shards"
@@ -141,6 +137,8 @@ def open_journal(
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "lock")
         lock.acquire(timeout=0)
+        for each in place.glob("*/"):
+            _clear(each, report, lock if each == folder else FileLock(each / "lock"))
         (folder / _NOTED).write_text(json.dumps(dict(found), indent=1), encoding="utf-8")
     except Timeout:
         raise ReportError(f"another process is writing {report} by the same command: wait for it, or end it") from None
@@ -160,6 +158,23 @@ def open_journal(
         lock.release()
         if not any(folder.glob("[0-9]*.parquet")):
             _remove(folder)
+
+
+def _clear(folder: Path, report: Path, lock: BaseFileLock) -> None:
+    """Remove the directory that a killed run was writing its report into; not where the run is still under way."""
+    from filelock import Timeout
+
+    noted = folder / _FRESH
+    if not noted.is_file():
+        return
+    try:
+        with lock.acquire(timeout=0):
+            name = noted.read_text(encoding="utf-8")
+            if name.startswith(f".{report.name}.") and Path(name).name == name:
+                shutil.rmtree(report.with_name(name), ignore_errors=True)
+            noted.unlink()
+    except Timeout:
+        return
 
 
 def finished(journal: Journal) -> None:

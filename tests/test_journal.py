@@ -125,6 +125,22 @@ def test_nothing_to_resume_is_said(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_run_was_writing_is_removed(tmp_path: Path):
+    """Also that of another run; not that of one that is under way, and nothing that only looks like it."""
+    place = tmp_path / "out"
+    folder = kept(place, RUN)
+    for name, stays in ((".out.killed", False), (".other", True), ("out/../.out.else", True)):
+        (folder / "fresh.txt").write_text(name)
+        half = tmp_path / Path(name).name
+        half.mkdir()
+        with open_journal(place, {**RUN, "seed": "1"}, shards=9) as journal:
+            assert half.exists() is stays
+            journal.begin(tmp_path / ".out.under way")
+            (tmp_path / ".out.under way").mkdir(exist_ok=True)
+            with open_journal(place, RUN, shards=9):
+                assert (tmp_path / ".out.under way").exists()
+
+
 def test_two_processes_do_not_share_a_journal(tmp_path: Path):
     """The second is told."""
     with (
