@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,8 @@ _QUANTITIES: Final = {quantity: f"{name}{'es' if name.endswith('s') else 's'}" f
 _TOLD_ANYWAY: Final = (Verdict.ERROR, Verdict.TIMEOUT)
 """What a candidate's own code says, or does not, is no hint."""
 
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 _COLOURS: Final = {"Yours": "red", "Right": "green"}
 
 
@@ -53,7 +56,7 @@ class _Said(NamedTuple):
 
 def show(report: Report, console: Console) -> None:
     """Print the screen: in the width of a terminal, below one another and not below the labels; in a pipe as it is."""
-    for line in _lines(report):
+    for line in _clean(_lines(report)):
         if isinstance(line, Text):
             console.print(line, soft_wrap=not console.is_terminal)
         elif line.whole or not console.is_terminal:
@@ -67,7 +70,7 @@ def show(report: Report, console: Console) -> None:
 
 def plain(report: Report) -> str:
     """The screen without colour or line breaks of a terminal."""
-    texts = (line if isinstance(line, Text) else line.joined for line in _lines(report))
+    texts = (line if isinstance(line, Text) else line.joined for line in _clean(_lines(report)))
     return "\n".join(text.plain.rstrip() for text in texts) + "\n"
 
 
@@ -87,7 +90,7 @@ def told(report: Report) -> dict[str, Any]:
 
 
 def _pairs(found: Iterable[Text | _Labelled]) -> list[tuple[str, str]]:
-    lines = (("", line.plain) if isinstance(line, Text) else (line.label, line.text.plain) for line in found)
+    lines = (("", line.plain) if isinstance(line, Text) else (line.label, line.text.plain) for line in _clean(found))
     return [(label, text.strip()) for label, text in lines if label or text]
 
 
@@ -100,6 +103,14 @@ def _lines(report: Report) -> Iterator[Text | _Labelled]:
     yield from _example(report)
     yield from _facts(report)
     yield from _written(report)
+
+
+def _clean(lines: Iterable[Text | _Labelled]) -> Iterator[Text | _Labelled]:
+    """Without what moves a terminal's cursor or sets its title: messages come from other people's code."""
+    for line in lines:
+        text = line if isinstance(line, Text) else line.text
+        text.plain = _CONTROL.sub("\ufffd", text.plain)
+        yield line
 
 
 def _head(report: Report) -> Text:
@@ -126,8 +137,8 @@ def _facts(report: Report) -> Iterator[Text | _Labelled]:
 
 def _written(report: Report) -> Iterator[_Labelled]:
     if report.directory is not None:
-        tables = "summary.md, junit.xml, checks, discrepancies, strata and scaling (csv, parquet)"
-        yield _line("Report", f"{report.directory}: index.html to look at; {tables}")
+        beside = "beside it summary.md, junit.xml, and the tables as csv and parquet"
+        yield _line("Report", f"{report.directory / 'index.html'}; {beside}")
 
 
 def _line(label: str, *parts: str | tuple[str, str]) -> _Labelled:

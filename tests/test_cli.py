@@ -146,7 +146,7 @@ def test_report_is_written_where_it_says(folder: Path):
     """The tables, and the line that names them; a second run replaces them byte for byte."""
     done = run("right.py", "--cases", "5", "--report", "out")
     assert done.exit_code == 0
-    assert "Report      out: index.html to look at; summary.md, junit.xml, checks, discrepancies" in done.stdout
+    assert "Report      out/index.html; beside it summary.md, junit.xml, and the tables" in done.stdout
     first = {path.name: path.read_bytes() for path in Path("out").iterdir()}
     assert {"checks.csv", "checks.parquet", "summary.md", "environment.json"} <= set(first)
     assert run("right.py", "--cases", "5", "--report", "out").exit_code == 0

@@ -1,6 +1,7 @@
 """What a person reads: every kind of result has its line, and nothing passes for agreement that is none."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.outcome import Report
 from backproof.scaling import Scaling
-from backproof.screen import plain, show
+from backproof.screen import plain, show, told
 from backproof.tally import Tally
 from backproof.verdicts import Check, Verdict, whole_call
 
@@ -212,6 +213,41 @@ def test_colours_only_where_the_terminal_has_them():
         show(report((AGREE,)), piped)
     assert "\x1b" not in capture.get()
     assert [line.rstrip() for line in capture.get().splitlines()] == lines(report((AGREE,)))
+
+
+def test_no_colour_where_none_is_wanted(monkeypatch):
+    """NO_COLOR, whatever the terminal can do."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    console = Console(width=100, force_terminal=True, color_system="standard", legacy_windows=False)
+    with console.capture() as capture:
+        show(report((WRONG,)), console)
+    assert not re.search("\x1b\\[[0-9;]*3[0-9]", capture.get())
+
+
+def test_messages_do_not_drive_the_terminal():
+    """A cursor that moves, a title that is set, a bell: none of it reaches the terminal, or a file."""
+    found = report((whole_call(Verdict.ERROR, "\x1b]0;owned\x07\x1b[2J\x9b31m"),), candidate="a\x1b[1Ab")
+    console = Console(width=100, force_terminal=True, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        show(found, console)
+    for text in (capture.get(), plain(found), json.dumps(told(found), ensure_ascii=False)):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
+        assert "]0;owned" in text
+
+
+def test_the_screen_is_data_too(findings):
+    """Every line of it: the verdict in a word, what is wrong, what was compared."""
+    wrong = told(report((LOSS, WRONG), findings=findings))
+    assert (wrong["tone"], wrong["word"], wrong["headline"]) == (
+        "disagrees", "WRONG GRADIENTS", "in 1 of 1; right in all of them: losses",
+    )  # fmt: skip
+    assert wrong["head"].startswith("my_net.py:f   against PyTorch")
+    assert ("Learn", "backproof explain bias_negated") in wrong["card"]
+    assert ("Compared", "1 loss, 1 weight gradient") in wrong["facts"]
+    assert wrong["text"] == plain(report((LOSS, WRONG), findings=findings))
+    right = told(report((AGREE,)))
+    assert (right["tone"], right["card"]) == ("agrees", [])
+    assert right["headline"] == "none of 1 compared quantity is further off than rounding explains"
 
 
 def test_a_narrow_terminal_wraps_beside_the_labels():
