@@ -86,6 +86,7 @@ class Examiner:
         self.reference = reference_of(truth)
         self.settlement = Settlement(candidate, ask, self._compared)
         self._arbitrated = 0
+        self._asked_in_integers = False
 
     def examine(self, case: Case, *, repeat: bool = False) -> tuple[Check, ...]:
         """The verdict on every quantity of one case, in backward order; then on the call itself, where it is at fault.
@@ -114,7 +115,11 @@ class Examiner:
         if answer.mutated:
             checks += (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),)
         if repeat:
-            checks += tuple(_traces(self.candidate, case, answer, bounds))
+            traces = tuple(_traces(self.candidate, case, answer, bounds))
+            checks += traces
+            if not traces and not self._asked_in_integers:
+                self._asked_in_integers = True
+                checks += tuple(_typed(self.candidate, case))
         return checks
 
     def _compared(self, case: Case, answer: Answer) -> tuple[Check, ...]:
@@ -167,9 +172,7 @@ def _traces(candidate: Candidate, case: Case, answer: Answer, bounds: Bounds) ->
     The call in between has other inputs (the samples' signs changed), so that a buffer that is handed out twice shows.
     """
     before = [(name, array, array.tobytes()) for name, array in _arrays(answer)]
-    flipped = -case.x
-    flipped.flags.writeable = False
-    other = ask(candidate, replace(case, x=flipped))
+    other = ask(candidate, replace(case, x=_locked(-case.x)))
     changed = next((name for name, array, held in before if array.tobytes() != held), other.altered)
     if changed:
         yield whole_call(
@@ -186,6 +189,41 @@ def _traces(candidate: Candidate, case: Case, answer: Answer, bounds: Bounds) ->
         if second is None or second.shape != array.shape or _apart(array, second, limits.get(name)):
             yield whole_call(Verdict.NONDETERMINISTIC, f"a second call with the same arguments gives another {name}")
             return
+
+
+def _typed(candidate: Candidate, case: Case) -> Iterator[Check]:
+    """What two further calls show: other numbers for data of an integer type than for the same numbers as floats.
+
+    Then an array that was made like x keeps no fractions. An exception is no answer, and no fault: what is handed over
+    anywhere else is floats. A program is sent digits, which have no type.
+    """
+    from backproof.candidates.process import ProcessCandidate
+
+    whole = np.rint(case.x)
+    if isinstance(candidate, ProcessCandidate) or not np.abs(whole).max() < 2.0**31:
+        return
+    floats = replace(case, x=_locked(whole))
+    integers = replace(case, x=_locked(whole.astype(np.int64)))
+    first, second = ask(candidate, floats), ask(candidate, integers)
+    if first.failure is not None or second.failure is not None:
+        return
+    # Whole numbers meet kinks, and integers times float32 are float64: either may choose another subgradient there.
+    limits = dict(_arrays(Answer.of(Bounds(floats, first.read_off).limit("kink"))))
+    others = dict(_arrays(second))
+    for name, array in _arrays(first):
+        other = others.get(name)
+        if other is not None and other.shape == array.shape and _apart(array, other, limits.get(name)):
+            yield whole_call(
+                Verdict.ERROR,
+                f"where x is an array of integers, {name} is another than with the same numbers as floats: an array "
+                "like np.zeros_like(x) keeps no fractions",
+            )
+            return
+
+
+def _locked(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
 
 
 def _apart(first: Array, second: Array, limit: Array | None) -> bool:

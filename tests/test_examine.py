@@ -85,12 +85,36 @@ def test_examine_adds_a_verdict_where_inputs_were_changed():
 
 
 def test_examine_calls_again_only_when_asked():
-    """Two further calls, and none without `repeat`."""
+    """Two further calls, two more with whole numbers the first time, and none without `repeat`."""
     candidate = Scripted(lambda n, case: right(case))
     examine(candidate, CASE)
     assert candidate.calls == 1
-    assert [check.verdict for check in examine(candidate, CASE, repeat=True)] == [Verdict.AGREE] * 8
-    assert candidate.calls == 4
+    examiner = Examiner(candidate)
+    for calls in (6, 9):
+        assert [check.verdict for check in examiner.examine(CASE, repeat=True)] == [Verdict.AGREE] * 8
+        assert candidate.calls == calls
+
+
+def test_examine_finds_an_array_that_takes_over_the_type_of_the_data():
+    """Whole numbers of an integer type are the same numbers; to refuse them is no fault."""
+
+    def truncating(n, case):
+        answer = Scratch().answer(case)
+        return replace(answer, deltas=tuple(delta.astype(case.x.dtype) for delta in answer.deltas))
+
+    def refusing(n, case):
+        if case.x.dtype.kind == "i":
+            raise TypeError("floats, please")
+        return right(case)
+
+    *others, last = examine(Scripted(truncating), CASE, repeat=True)
+    assert (last.quantity, last.verdict) == ("call", Verdict.ERROR)
+    assert last.note == (
+        "where x is an array of integers, deltas[0] is another than with the same numbers as floats: an array like "
+        "np.zeros_like(x) keeps no fractions"
+    )
+    assert {check.verdict for check in others} == {Verdict.AGREE}
+    assert {check.verdict for check in examine(Scripted(refusing), CASE, repeat=True)} == {Verdict.AGREE}
 
 
 def test_examine_finds_a_state_that_is_kept():

@@ -80,10 +80,10 @@ def test_shard_sets_apart_what_does_not_agree():
 
 
 def test_shard_calls_again_every_so_often():
-    """Two further calls each time."""
+    """Two further calls each time, and two with whole numbers once."""
     candidate = Zero()
     examine_shard(replace(TASK, candidate=candidate, count=REPEAT_EVERY + 1))
-    assert candidate.calls == REPEAT_EVERY + 1 + 2 * 2
+    assert candidate.calls == REPEAT_EVERY + 1 + 2 * 2 + 2
 
 
 def test_shard_tells_its_progress_and_can_be_stopped():
@@ -101,13 +101,13 @@ def test_shard_survives_ctrl_c_in_the_middle_of_a_case():
 
     class Stuck(Zero):
         def answer(self, case):
-            if self.calls == 5:
+            if self.calls == 7:
                 raise KeyboardInterrupt
             return super().answer(case)
 
     shard = examine_shard(replace(TASK, candidate=Stuck()))
     assert shard.interrupted
-    assert shard.tally.cases == 3  # the first case called twice more
+    assert shard.tally.cases == 3  # the first case called four times more
 
 
 @pytest.mark.parametrize(

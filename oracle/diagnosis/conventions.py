@@ -87,7 +87,10 @@ def conventions(exhibits: Sequence[Exhibit]) -> Conventions | None:
         each for each in telling if (each.case.spec.loss, each.case.spec.reduction) == (asked.loss, asked.reduction)
     ]
     value = gradient = None
+    offered = any(each.answer.loss is not None for each in telling)
     for convention in _conventions(telling[0].case):
+        if gradient is not None and (value is not None or not offered):
+            break
         answers = [(each, convention.arrays(each.case)) for each in telling]
         if value is None and all(_fits(each, answer, gradients=False) for each, answer in answers):
             value = convention.label

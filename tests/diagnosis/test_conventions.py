@@ -8,7 +8,7 @@ from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
-from backproof.diagnosis.conventions import Conventions, conventions
+from backproof.diagnosis.conventions import Conventions, _Convention, conventions
 from backproof.diagnosis.evidence import Inquiry
 
 SHAPES = ("3-4-2", "2-5-3", "4-3-5-6")
@@ -44,6 +44,20 @@ def found(candidate, asked="mse,sum", activation="tanh"):
     inquiry = Inquiry(candidate)
     texts = [f"{shape},{activation},{asked},n5,f64,normal,s{seed}" for seed, shape in enumerate(SHAPES)]
     return conventions([inquiry.exhibit(build_case(NetworkSpec.parse(text))) for text in texts])
+
+
+def test_what_is_as_asked_for_is_found_at_once(monkeypatch):
+    """No other convention is computed, nor for the loss of one that returns none."""
+    tried = []
+    arrays = _Convention.arrays
+    monkeypatch.setattr(_Convention, "arrays", lambda self, case: tried.append(self.label) or arrays(self, case))
+    silent = Mixed()
+    answer = silent.answer
+    silent.answer = lambda case: replace(answer(case), loss=None)
+    for candidate in (Scratch(), silent):
+        tried.clear()
+        assert found(candidate) is None
+        assert set(tried) == {"mse/sum"}
 
 
 def test_what_is_as_asked_for_is_not_told():
