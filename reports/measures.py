@@ -25,6 +25,9 @@ WORST_ROWS: Final = 10
 # A minus sign before a digit belongs to a parameter: relu-hardtanh=-0.5+2-softmax has three layers.
 _BETWEEN_LAYERS: Final = re.compile(r"-(?=[A-Za-z])")
 
+COMPARED: Final = ("agree", "kink", "reference_wrong", "disagree", "non_finite")
+"""The verdicts on numbers; the others say nothing about the value of a gradient."""
+
 _NOT_NUMBERS: Final = VERDICTS[1:]
 """The verdicts that neither agree nor fail."""
 

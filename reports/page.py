@@ -19,7 +19,7 @@ from pyarrow import compute
 
 from backproof.reports.baselines import VERDICTS
 from backproof.reports.columns import TABLES
-from backproof.reports.measures import WORST_ROWS, Measures, measured
+from backproof.reports.measures import COMPARED, WORST_ROWS, Measures, fails, measured
 from backproof.reports.plots import Plot, plots
 from backproof.reports.views import View, digits, named, pairs_view, spreads_view, view
 
@@ -152,25 +152,36 @@ def _gathered(lines: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
 
 
 def _tiles(run: Run, measures: Measures) -> Iterator[Tile]:
+    """What is seen first: about all networks of the run, also where `checks` has the rows of the first ones alone."""
     if "checks" not in run.tables:
         return
-    compared = sum(measures.verdicts[word] for word in ("agree", "kink", "reference_wrong", "disagree", "non_finite"))
-    counts = (
-        ("networks", measures.cases, False),
-        ("wrong networks", measures.wrong_cases, bool(measures.wrong_cases)),
-        ("quantities", compared, False),
-        ("wrong quantities", measures.failing, bool(measures.failing)),
-        ("undecided", measures.verdicts["undecided"], False),
-    )
+    verdicts = {word: count for word, count in run.verdict.get("verdicts", {}).items() if isinstance(count, int)}
+    counts = [("networks", run.cases, False)]
+    if measures.cases == run.cases:
+        counts.append(("wrong networks", measures.wrong_cases, bool(measures.wrong_cases)))
+    failing = sum(count for word, count in verdicts.items() if fails(word))
+    counts += [
+        ("quantities", sum(verdicts.get(word, 0) for word in COMPARED), False),
+        ("wrong quantities", failing, bool(failing)),
+        ("undecided", verdicts.get("undecided", 0), False),
+    ]
     for label, count, bad in counts:
         yield Tile(label=label, text=f"{count:,}", value=str(count), bad=bad)
-    if measures.judged:
-        worst = measures.spread.worst
+    worst = compute.max(run.table("strata")["worst_error_over_bound"]).as_py()
+    if worst is not None:
         yield Tile(label="worst error / bound", text=digits(worst), value=repr(worst), bad=worst > 1)
+
+
+def _part(run: Run, measures: Measures) -> str:
+    """Of how many networks the rows are, where these are not all."""
+    if measures.cases >= run.cases:
+        return ""
+    return f"Of the first {measures.cases:,} of {run.cases:,} networks, whose rows are in checks. "
 
 
 def _sections(run: Run, measures: Measures) -> Iterator[Section]:
     drawn = {plot.name: plot for plot in plots(measures)}
+    part = _part(run, measures)
     if "equations" in run.tables:
         yield Section(
             id="equations",
@@ -182,7 +193,8 @@ def _sections(run: Run, measures: Measures) -> Iterator[Section]:
         yield Section(
             id="coverage",
             heading="Coverage",
-            words="Which activations met which losses, and how near the worst error came to what rounding explains.",
+            words="Which activations met which losses, and how near the worst error came to what rounding explains. "
+            + (f"Errors: {part[0].lower()}{part[1:]}".strip() if part else ""),
             plots=(drawn["coverage"],),
             tables=(pairs_view(measures),),
             wide=len(measures.pairs) > 60,
@@ -192,7 +204,8 @@ def _sections(run: Run, measures: Measures) -> Iterator[Section]:
         yield Section(
             id="accuracy",
             heading="Accuracy",
-            words="error / bound: how much of what rounding alone can explain a quantity needs. Beyond 1 it is wrong.",
+            words=f"{part}error / bound: how much of what rounding alone can explain a quantity needs. Beyond 1 it is "
+            "wrong.",
             plots=tuple(drawn[name] for name in ("errors", "depth", "batch_size")),
             tables=tuple(spreads_view(what, spreads, mark=mark) for what, spreads, mark in tables),
         )
@@ -208,7 +221,7 @@ def _sections(run: Run, measures: Measures) -> Iterator[Section]:
             tables=(_whole(run, "scaling", _SCALING, "Expected and observed ratios"),),
         )
     if measures.judged:
-        yield Section(id="worst", heading="Worst rows", tables=(_worst(run, measures),))
+        yield Section(id="worst", heading="Worst rows", words=part.strip(), tables=(_worst(run, measures),))
     if "discrepancies" in run.tables:
         yield _discrepancies(run)
     if "strata" in run.tables and run.table("strata").num_rows:

@@ -76,6 +76,12 @@ class Run:
         return ", ".join(screen.candidate for screen in self.screens)
 
     @property
+    def cases(self) -> int:
+        """How many networks were examined; 0 where it does not say."""
+        count = self.verdict.get("cases")
+        return count if isinstance(count, int) else 0
+
+    @property
     def smallest(self) -> str:
         """The smallest failing network as a script; empty where there is none."""
         place = self.directory / SMALLEST

@@ -106,6 +106,20 @@ def test_it_says_what_it_leaves_out(made, small):
     assert "None: every quantity that could be compared agrees." in none
 
 
+def test_rows_of_the_first_networks_are_said_to_be_that(write):
+    """Where a run was too large to keep all rows: the first numbers are about all, the plots about some."""
+    place = write()
+    told = json.loads((place / "verdict.json").read_text())
+    (place / "verdict.json").write_text(json.dumps(told | {"cases": 30_000, "verdicts": {"agree": 90_000, "shape": 1}}))
+    text = page(read_run(place))
+    tiles = dict(re.findall(r"<dt>([^<]*)</dt><dd data-v=\"([^\"]*)\"", text))
+    assert tiles == {
+        "networks": "30000", "quantities": "90000", "wrong quantities": "1", "undecided": "0",
+        "worst error / bound": "40.0",
+    }  # fmt: skip
+    assert text.count("the first 2 of 30,000 networks, whose rows are in checks.") == 3
+
+
 def test_it_can_be_used_without_seeing_it(made):
     """A language, a link past the head, captions, scopes, words for every plot, names for what scrolls."""
     elements = Elements(made())
