@@ -9,9 +9,11 @@
                     and scratch differ
     tally and rows  counts, and the rows of the tables
     tables          those rows as CSV and Parquet
-    once a run      a thousandth of `check` of a single case: `scaling`, the diagnosis, the report's other files
-    whole           `check` of 1,000 networks with a report, per case: everything above, and second calls of one case in
-                    twenty. Where a round examines fewer, this is what each further case takes, and once a run.
+    once a run      a thousandth of `check` of a single case without a report: `scaling` and the diagnosis
+    whole           `check` of 1,000 networks, per case: everything above, and second calls of one case in twenty.
+                    Where a round examines fewer, this is what each further case takes, and once a run.
+    page            a thousandth of what `check` of a single case takes longer with a report: mostly its plots
+    with the page   the two before
 
 PyTorch's own pass is in the case's dtype, with tensors made from arrays, on the same cases in the same round.
 """
@@ -43,12 +45,15 @@ PYTORCH: Final = "PyTorch's own"
 SETTLE: Final = "settle"
 ONCE: Final = "once a run"
 WHOLE: Final = "whole"
+PAGE: Final = "page"
+WITH_PAGE: Final = "with the page"
 ORDER: Final = (
-    *("generate", "candidate", "reference", "bound", "compare", SETTLE, "tally and rows", "tables", ONCE, WHOLE),
-    PYTORCH,
+    *("generate", "candidate", "reference", "bound", "compare", SETTLE, "tally and rows", "tables", ONCE),
+    *(WHOLE, PAGE, WITH_PAGE, PYTORCH),
 )
 
 _EXAMINE: Final = "examine"
+_BARE: Final = "run of one case without a report"
 _SINGLE: Final = "run of one case"
 _ALL: Final = "run of all cases"
 
@@ -116,20 +121,24 @@ class Stages:
         with tempfile.TemporaryDirectory() as place:
             with stage("tables"), TableWriter(Path(place), "checks") as writer:
                 writer.write(table("checks", rows))
+            with stage(_BARE):
+                self._run(None, 1)
             with stage(_SINGLE):
                 self._run(Path(place) / "short", 1)
             with stage(_ALL):
                 self._run(Path(place) / "report", self.route.cases)
         within = sum(spent[name] for name in ("candidate", "reference", "bound", "compare"))
         spent[SETTLE] = spent.pop(_EXAMINE) - within
-        single, together = spent.pop(_SINGLE), spent.pop(_ALL)
+        bare, single, together = spent.pop(_BARE), spent.pop(_SINGLE), spent.pop(_ALL)
         per_case = {name: seconds / self.route.cases for name, seconds in spent.items()}
-        per_case[ONCE] = single / CASES
-        per_case[WHOLE] = (together - single) / (self.route.cases - 1) + single / CASES
+        per_case[ONCE] = bare / CASES
+        per_case[PAGE] = (single - bare) / CASES
+        per_case[WHOLE] = (together - single) / (self.route.cases - 1) + per_case[ONCE]
+        per_case[WITH_PAGE] = per_case[WHOLE] + per_case[PAGE]
         for name, seconds in per_case.items():
             self.seconds.setdefault(name, []).append(seconds)
 
-    def _run(self, place: Path, cases: int) -> None:
+    def _run(self, place: Path | None, cases: int) -> None:
         check(Scratch(), self.route.domain, cases=cases, workers=1, report=place, keep=False)
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
