@@ -181,7 +181,7 @@ def _left_out(rows: Iterable[Row]) -> list[str]:
     """What is missing, by design and on this machine."""
     heads = "contender", "task", "problem", "why"
     cells = {(row["contender"], row["task"], row["problem"], row["reason"]): None for row in rows}
-    too_large = [problem.id for problem in problems() if problem.per_sample_bytes > PER_SAMPLE_BYTES]
+    too_large = dict.fromkeys(each.size.id for each in problems() if each.per_sample_bytes > PER_SAMPLE_BYTES)
     by_design = [
         ("all", "per sample", ", ".join(too_large), f"one answer takes more than {PER_SAMPLE_BYTES >> 20} MiB"),
         ("all", "per sample, jvp", "mse", "measured with cross_entropy alone"),
