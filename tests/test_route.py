@@ -280,28 +280,31 @@ def test_check_runs_outside_the_main_thread():
     assert found[0].verdict == "agrees"
 
 
-def test_a_worker_that_dies_is_said(tmp_path: Path):
-    """A candidate that has no process of its own, and ends the worker's: no traceback of a pool, but what to do."""
-    path = tmp_path / "deadly.py"
-    path.write_text(
-        "import os\nfrom backproof import Domain, candidate\n"
-        "@candidate(Domain())\ndef loss_and_gradients(network, x, y):\n    os._exit(3)\n"
+def test_a_worker_that_dies_is_replaced(tmp_path: Path):
+    """A candidate that has no process of its own, and ends the worker's once: the shard is examined by another one."""
+    died = tmp_path / "died"
+    (tmp_path / "deadly.py").write_text(
+        "import os\nfrom pathlib import Path\nfrom backproof.candidates import load\n"
+        "def loss_and_gradients(network, x, y):\n"
+        f"    died = Path({str(died)!r})\n"
+        "    if len(x) == 2 and not died.exists():\n"
+        "        died.touch()\n"
+        "        os._exit(3)\n"
+        "    return [], [], []\n"
     )
-    code = textwrap.dedent(f"""
-        from backproof import check, crew
+    code = textwrap.dedent("""
+        from backproof import Domain, check
         from backproof.candidates import load
         if __name__ == "__main__":
-            crew.ATTEMPTS = crew.CULPRITS = 1
-            try:
-                check(load({str(path)!r})[0], cases=251, workers=2, truth="exact", diagnosis=False)
-            except crew.CrewError as error:
-                print(error)
+            domain = Domain(depth=1, width=1, batch_size=(1, 2), activations="tanh", losses="mse")
+            options = {"cases": 251, "workers": 2, "truth": "exact", "diagnosis": False, "keep": False}
+            found = check(load("deadly.py")[0], domain, **options)
+            print(found.tally.cases, found.interrupted, found.verdict)
     """)
     (tmp_path / "main.py").write_text(code)
     done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("1 worker process died in the middle of networks ")
-    assert "the candidate ended it with exit code 3. By itself, this network does the same: " in done.stdout
-    assert "--workers 1 --case " in done.stdout
+    assert died.exists()
+    assert done.stdout == "251 False cannot_run\n"
 
 
 class Negated(Scripted):
