@@ -14,6 +14,7 @@ from backproof.candidates.contract import Answer, Candidate, CandidateError, loa
 from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import card
+from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.examine import ReferenceMissingError, examine, told
@@ -34,19 +35,20 @@ class GradientError(AssertionError):
     """A candidate's answer to one case is wrong; the text says which quantities, by how much, and why.
 
     The diagnosis is made when the text is first read: a test that Hypothesis shrinks raises hundreds of these, and
-    shows one.
+    shows one. hints: how much of it the text tells, as for `check`.
     """
 
-    def __init__(self, candidate: Candidate, case: Case, checks: tuple[Check, ...]) -> None:
+    def __init__(self, candidate: Candidate, case: Case, checks: tuple[Check, ...], hints: Hints = "all") -> None:
         super().__init__(candidate.name, case.spec.id)
         self.candidate = candidate
         self.case = case
         self.checks = checks
+        self.hints = hints
 
     @cached_property
     def text(self) -> str:
         """The quantities that are wrong, line by line, then the diagnosis."""
-        finding = self.candidate, self.case.spec, self.checks
+        finding = self.candidate, self.case.spec, self.checks, self.hints
         if not _TOLD or _TOLD[0][0] != finding:
             _TOLD[:] = [(finding, self._made())]
         return _TOLD[0][1]
@@ -54,13 +56,15 @@ class GradientError(AssertionError):
     def _made(self) -> str:
         wrong = [check for check in self.checks if check.verdict.fails]
         lines = [f"{self.case.spec.id}: {len(wrong)} of {len(self.checks)} quantities are wrong"]
-        lines += [told(check) for check in wrong]
+        if self.hints == "none":
+            return lines[0]
+        lines += [told(check) if self.hints == "all" else f"  {check.name}: {check.verdict}" for check in wrong]
         if NetworkSpec.parse(self.case.spec.id) == self.case.spec and self.candidate.domain.contains(self.case.spec):
             findings = diagnose(self.candidate, [self.case.spec], shrink=False)
             # What is shown is the case at hand: Hypothesis has shrunk it.
             rate = Inquiry(self.candidate).learning_rate(self.case.spec.dtype)
             findings = replace(findings, shown=Exhibit(self.case, Answer(learning_rate=rate), self.checks))
-            for label, what in card.lines(findings, candidate=address(self.candidate)):
+            for label, what in card.lines(findings, candidate=address(self.candidate), hints=self.hints):
                 lines.append(f"  {label:<{card.LABEL_WIDTH}}{what}".rstrip())
         return "\n".join(lines)
 
@@ -69,7 +73,7 @@ class GradientError(AssertionError):
         return self.text
 
 
-def check_gradients(candidate: object, case: Case) -> tuple[Check, ...]:
+def check_gradients(candidate: object, case: Case, *, hints: Hints = "all") -> tuple[Check, ...]:
     """Examine one case and raise GradientError, an AssertionError, if any quantity is wrong; for use in tests.
 
         @given(cases(domain))
@@ -79,9 +83,12 @@ def check_gradients(candidate: object, case: Case) -> tuple[Check, ...]:
     `candidate` is a function `loss_and_gradients(network, x, y)`, a CANDIDATE text such as "scratch", or a Candidate.
     A program, as in "exec:./my_net", is started once for all examples; one that takes long to start wants Hypothesis'
     `settings(deadline=None)`. A case that the candidate says it does not support is no example of such a test, and
-    skips any other. Raises CandidateError where there is no candidate.
+    skips any other. hints: how much the failure tells, "none" for the verdict alone, "where" for the equation and its
+    place too, or "all". Raises CandidateError where there is no candidate, ValueError for other hints.
     """
     __tracebackhide__ = True
+    if hints not in ("none", "where", "all"):
+        raise ValueError(f"hints are none, where or all; got {hints!r}")
     try:
         loaded = _loaded(candidate)
     except CandidateError as error:
@@ -92,7 +99,7 @@ def check_gradients(candidate: object, case: Case) -> tuple[Check, ...]:
         for witness in WITNESSES:
             witness(address(found), case.spec, judged)
         if any(check.verdict.fails for check in judged):
-            raise GradientError(found, case, judged)
+            raise GradientError(found, case, judged, hints)
         checks += judged
     if all(check.verdict is Verdict.UNSUPPORTED for check in checks):
         _pass_over(f"unsupported, says the candidate: {checks[0].note}")

@@ -169,6 +169,23 @@ def test_text_names_the_quantities_and_the_mistake():
     assert "  Learn       backproof explain bias_doubled" in card
 
 
+def test_a_course_may_tell_less_in_its_tests():
+    """The place without numbers, or the verdict alone."""
+    with pytest.raises(AssertionError) as where:
+        check_gradients(doubled, CASE, hints="where")
+    head, quantity, place, *rest = str(where.value).splitlines()
+    assert head == f"{CASE.spec.id}: 1 of 5 quantities are wrong"
+    assert quantity == "  bias gradient of layer 1: disagree"
+    assert place == "  Where       the bias gradient in every layer (BP3)"
+    assert not any(line.strip().startswith(("Yours", "Right", "By hand", "Learn", "dC/d")) for line in rest)
+    assert "bias_doubled" not in str(where.value)
+    with pytest.raises(AssertionError) as none:
+        check_gradients(doubled, CASE, hints="none")
+    assert str(none.value) == head
+    with pytest.raises(ValueError, match=r"^hints are none, where or all; got 'some'$"):
+        check_gradients(doubled, CASE, hints="some")
+
+
 def test_diagnosis_is_made_once_and_when_the_text_is_read(monkeypatch: pytest.MonkeyPatch):
     """Raising is cheap; reading twice, as pytest and Hypothesis do, asks the candidate no second time."""
     asked = []

@@ -135,14 +135,16 @@ def _command(text: str) -> list[str]:
     program = command[0]
     if shutil.which(program) is not None:
         return command
-    path = Path(program)
+    path, whole = Path(program), text.removeprefix(PREFIX)
+    if not path.is_file() and Path(whole).is_file():
+        raise CandidateError(f"{text}: no file {program}. A path with spaces is quoted: {PREFIX}{shlex.quote(whole)}")
+    if path.is_dir():
+        raise CandidateError(f"{text}: {program} is a directory")
     if "/" not in program:
         hint = f" Did you mean {PREFIX}./{program}?" if path.is_file() else ""
         raise CandidateError(f"{text}: no program {program!r} on the PATH.{hint}")
     if path.is_file():
         raise CandidateError(f"{text}: {program} is not executable: chmod +x {program}")
-    if path.is_dir():
-        raise CandidateError(f"{text}: {program} is a directory")
     near = difflib.get_close_matches(path.name, sorted(p.name for p in path.parent.glob("*") if p.is_file()), n=1)
     hint = f" Did you mean {PREFIX}{program[: -len(path.name)]}{near[0]}?" if near else ""
     raise CandidateError(f"{text}: no file {program}.{hint}")

@@ -275,6 +275,8 @@ def test_a_test_suite_starts_a_program_once(in_c: str, monkeypatch: pytest.Monke
         ("exec:./q", "exec:./q: no file ./q."),
         ("exec:./plain", "exec:./plain: ./plain is not executable: chmod +x ./plain"),
         ("exec:./folder", "exec:./folder: ./folder is a directory"),
+        ("exec:.", "exec:.: . is a directory"),
+        ("exec:./a net", "exec:./a net: no file ./a. A path with spaces is quoted: exec:'./a net'"),
         ("exec:./text", 'exec:./text: asked {"describe":1}, to which {} is an answer: it cannot be started: [Errno 8]'),
         ("exec:./my_net 3", 'asked {"describe":1}, to which {} is an answer: it ended with exit status 3'),
         ("exec:./words", "exec:./words: its answer to {\"describe\":1}: 'layout' is not a known field."),
@@ -288,6 +290,7 @@ def test_a_program_that_cannot_be_had_is_explained(tmp_path, monkeypatch, text: 
     for name, content in (
         ("my_net", '#!/bin/sh\nexit "$1"\n'),
         ("plain", "words"),
+        ("a net", "words"),
         ("text", "words"),
         ("words", "#!/bin/sh\nread line\necho '{\"layout\":1}'\n"),
     ):
