@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import Final
 
@@ -21,5 +20,6 @@ def as_html(screen: str, verdict: str) -> str:
 
 def as_markdown(screen: str, verdict: str) -> str:
     """The screen as a block of code, behind a fence that is longer than any in it."""
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", screen)), default=0))
-    return f"**{verdict.replace('_', ' ')}**\n\n{fence}text\n{screen.rstrip()}\n{fence}\n"
+    from backproof.reports.summary import fenced
+
+    return f"**{verdict.replace('_', ' ')}**\n\n{fenced(screen)}\n"
