@@ -7,6 +7,7 @@ text, and the same measures make the same bytes.
 from __future__ import annotations
 
 import io
+import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -121,12 +122,19 @@ def _catalogue(measures: Measures) -> Iterator[tuple[str, str, str, Any]]:
 
 @contextmanager
 def _style() -> Iterator[None]:
-    import matplotlib as mpl
+    # What it has to say of its caches, the first time on a machine, is not about the run.
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        import matplotlib as mpl
 
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whatever a person has in a matplotlibrc must not change our bytes
-        mpl.rcParams.update(_SETTINGS)
-        yield
+        with mpl.rc_context():
+            mpl.rcdefaults()  # whatever a person has in a matplotlibrc must not change our bytes
+            mpl.rcParams.update(_SETTINGS)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _figure(width: float, height: float, colours: Mapping[str, str]) -> tuple[Figure, Axes]:
