@@ -45,7 +45,7 @@ from backproof.truth.curves import CURVES
 from backproof.truth.jacobians import ElementwiseSlope, Unchanged
 from backproof.truth.objective_bounds import objective, with_penalty
 from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS
-from backproof.truth.suprema import allow_in_place, jumps, suprema_of
+from backproof.truth.suprema import TAIL, allow_in_place, jumps, suprema_of
 
 Against = Literal["reference", "truth"]
 
@@ -295,14 +295,15 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     if value_jump is not None:
         value_error += value_jump
     allowance = curve.accurate if accurate else curve.textbook
-    exact = slope_error is None and allowance.keeps_slope
+    flushed = 0.0 if curve.exact or allowance is NOTHING else arithmetic.smallest * known.flushes
+    keeps_slope = allowance.keeps_slope and (not flushed or farthest <= TAIL)
+    exact = slope_error is None and keeps_slope
     if slope_error is None:
         slope_error = np.zeros(slope.shape)
     if allowance is not NOTHING:
-        flushed = 0.0 if curve.exact else arithmetic.smallest * known.flushes
         value_units, slope_units = allowance.units(z.value, reach, options)
         allow_in_place(value_error, value_units, far, flushed=flushed, arithmetic=arithmetic)
-        if not allowance.keeps_slope:
+        if not keeps_slope:
             allow_in_place(slope_error, slope_units, far, flushed=flushed, arithmetic=arithmetic)
     if not farthest <= limit:
         exact = False
