@@ -10,8 +10,8 @@
     tally and rows  counts, and the rows of the tables
     tables          those rows as CSV and Parquet
     once a run      a thousandth of `check` of a single case without a report: `scaling` and the diagnosis
-    whole           `check` of 1,000 networks, per case: everything above, and second calls of one case in twenty.
-                    Where a round examines fewer, this is what each further case takes, and once a run.
+    whole           the shards of a run as `check` examines them, second calls of one case in twenty included, the
+                    tables, and once a run
     page            a thousandth of what `check` of a single case takes longer with a report: mostly its plots
     with the page   the two before
 
@@ -36,7 +36,7 @@ from backproof.examine import Examiner, ask, reference_of
 from backproof.reports.files import TableWriter
 from backproof.reports.tables import table
 from backproof.route import CASES, check
-from backproof.shards import drawn, rows_of
+from backproof.shards import CASES_PER_SHARD, Task, drawn, examine_shard, rows_of
 from backproof.tally import Tally
 from backproof.truth import autograd
 from benchmarks.rounds import Spread
@@ -55,7 +55,7 @@ ORDER: Final = (
 _EXAMINE: Final = "examine"
 _BARE: Final = "run of one case without a report"
 _SINGLE: Final = "run of one case"
-_ALL: Final = "run of all cases"
+_SHARDS: Final = "shards"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Stages:
         Stages(replace(self.route, cases=2)).take()
 
     def take(self) -> None:
-        """One round: every case through every stage, PyTorch's own pass beside it, then the run as a whole."""
+        """One round: every case through every stage, PyTorch's own pass beside it; then runs as `check` does them."""
         spent: dict[str, float] = {}
 
         @contextmanager
@@ -122,24 +122,30 @@ class Stages:
             with stage("tables"), TableWriter(Path(place), "checks") as writer:
                 writer.write(table("checks", rows))
             with stage(_BARE):
-                self._run(None, 1)
+                self._single(None)
             with stage(_SINGLE):
-                self._run(Path(place) / "short", 1)
-            with stage(_ALL):
-                self._run(Path(place) / "report", self.route.cases)
+                self._single(Path(place) / "report")
+        with stage(_SHARDS):
+            self._examined()
         within = sum(spent[name] for name in ("candidate", "reference", "bound", "compare"))
         spent[SETTLE] = spent.pop(_EXAMINE) - within
-        bare, single, together = spent.pop(_BARE), spent.pop(_SINGLE), spent.pop(_ALL)
+        bare, single, shards = spent.pop(_BARE), spent.pop(_SINGLE), spent.pop(_SHARDS)
         per_case = {name: seconds / self.route.cases for name, seconds in spent.items()}
         per_case[ONCE] = bare / CASES
         per_case[PAGE] = (single - bare) / CASES
-        per_case[WHOLE] = (together - single) / (self.route.cases - 1) + per_case[ONCE]
+        per_case[WHOLE] = shards / self.route.cases + per_case["tables"] + per_case[ONCE]
         per_case[WITH_PAGE] = per_case[WHOLE] + per_case[PAGE]
         for name, seconds in per_case.items():
             self.seconds.setdefault(name, []).append(seconds)
 
-    def _run(self, place: Path | None, cases: int) -> None:
-        check(Scratch(), self.route.domain, cases=cases, workers=1, report=place, keep=False)
+    def _examined(self) -> None:
+        for number, start in enumerate(range(0, self.route.cases, CASES_PER_SHARD)):
+            count = min(CASES_PER_SHARD, self.route.cases - start)
+            task = Task(candidate=Scratch(), domain=self.route.domain, seed=0, shard=number, count=count, keep=True)
+            examine_shard(task)
+
+    def _single(self, place: Path | None) -> None:
+        check(Scratch(), self.route.domain, cases=1, workers=1, report=place, keep=False)
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """One row per stage, in their order."""
