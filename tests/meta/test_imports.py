@@ -33,7 +33,19 @@ SHARED_ROOMS = {
     "comparison": {"bounds", "comparison", "doubts", "residuals", "verdicts"},
     "examine": {"arbiter", "certificate", "examine", "histograms", "settle"},
 }
-HEAVY = ("torch", "pandas", "pyarrow", "hypothesis", "flint", "typer", "rich", "sklearn", "scipy", "matplotlib", "jinja2")
+HEAVY = (
+    "torch",
+    "pandas",
+    "pyarrow",
+    "hypothesis",
+    "flint",
+    "typer",
+    "rich",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "jinja2",
+)
 
 
 def sources(root: Path) -> dict[str, Path]:
