@@ -49,6 +49,20 @@ def given(case, **changes):
     return settings | changes
 
 
+def test_arrays_of_integers_are_the_same_numbers():
+    """As arrays or lists, in any width; a gradient that was stored among them, without its fractions, is wrong."""
+    case = build_case(NetworkSpec.parse("3-4-2,tanh-identity,half_squared_error,sum,n5,f64,integers,s7"))
+    wanted = check_arrays(**given(case))
+    assert wanted.verdict == "agrees"
+    for typed in (lambda array: array.astype(np.int64), lambda array: array.astype(np.int8), lambda a: a.tolist()):
+        whole = {name: [typed(array) for array in getattr(case, name)] for name in ("weights", "biases")}
+        found = check_arrays(**given(case, **whole, x=typed(case.x), y=typed(case.y)))
+        assert found.checks.equals(wanted.checks)
+    weights, biases = given(case)["gradients"]
+    cut = check_arrays(**given(case, gradients=([weight.astype(np.int64) for weight in weights], biases)))
+    assert {name for (name, verdict) in cut.tally.by_quantity if Verdict(verdict).fails} == {"weight"}
+
+
 @pytest.mark.parametrize("text", IDS)
 def test_right_arrays_agree(text: str):
     """Every loss with its arrays and options, every reduction, penalties, no biases, either dtype."""
