@@ -272,7 +272,7 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
     return _arbitrate(pair, bounds, own, other)
 
 
-OVERFLOWED = "a form that overflows where others do not"
+OVERFLOWED = "not finite, where the truth is and an accurate form would be"
 """The note of numbers that are not finite although the truth is, and every form accurate in the tails is as well."""
 
 
