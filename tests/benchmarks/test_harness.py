@@ -174,7 +174,7 @@ def test_growth_has_a_row_for_each_size():
 
 
 def test_every_stage_is_measured(monkeypatch):
-    """A few cases through every stage, PyTorch's own pass among them; then runs of one case, with and without report."""
+    """A few cases through every stage, and runs of one case, with and without a report."""
     asked = []
     monkeypatch.setattr(Stages, "_single", lambda self, place: asked.append(place is not None))
     stages = Stages(Route("a few", Domain(depth=1, width=2), cases=3, rounds=1))
