@@ -174,7 +174,6 @@ class Saturated(Backprop):
         return np.where(np.abs(y) < 50.0, g, np.cos(g))
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("backprop", "settings", "equation"),
     [

@@ -37,7 +37,6 @@ def expected(case, found, *, stepped):
     return {name: np.asarray(array) for name, array in rows.items()}
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_shows_in_numbers(fault):
     """The right column is PyTorch's, the wrong one the planted network's, and they differ; on a page that fits."""
