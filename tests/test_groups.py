@@ -1,10 +1,15 @@
 """Failing networks, grouped by what is wrong in them."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import pytest
+
+from backproof import groups as module
 from backproof.candidates.contract import Answer, load
 from backproof.cases.domain import Domain
 from backproof.diagnosis.diagnosis import diagnose
+from backproof.diagnosis.hypotheses import Hypothesis, singles
 from backproof.groups import groups
 from backproof.shards import Task, examine_shard
 
@@ -41,3 +46,48 @@ def test_each_group_is_named_and_made_small_by_itself():
         assert group.row("all")[0] == (" + ".join(group.faults) or None)
         assert group.row("where")[0] is None
         assert group.row("where")[1] == ("bias output" if group.faults else "weight output")
+
+
+class Faulty(Several):
+    """Two planted faults, each under one of the losses."""
+
+    def __init__(self, **hypotheses: Hypothesis) -> None:
+        self.hypotheses = hypotheses
+
+    def answer(self, case) -> Answer:
+        return self.hypotheses[case.spec.loss.name].answer(case)
+
+
+def planted(name: str) -> Hypothesis:
+    """A fault of the catalogue, everywhere."""
+    return next(each for each in singles() if each.names == (name,) and each.plants[0].position == "all")
+
+
+@pytest.mark.parametrize("asked", [0, 48])
+def test_kinds_are_asked_which_mistake_gives_their_numbers(asked: int, monkeypatch: pytest.MonkeyPatch):
+    """Each one alone, then all together; what nobody asks any more goes by its first quantity."""
+    monkeypatch.setattr(module, "ASKED", asked)
+    monkeypatch.setattr(module, "smallest", lambda *_: None)
+    monkeypatch.setattr(module, "diagnose", lambda *_, **__: SimpleNamespace(named=False, shown=None))
+    mse, linear = planted("bias_negated"), planted("weight_doubled")
+    candidate = Faulty(mse=mse, linear=linear)
+    shard = examine_shard(Task(candidate=candidate, domain=candidate.domain, seed=1, shard=0, count=12, truth="exact"))
+    best = Hypothesis((*mse.plants, *linear.plants))
+    findings = SimpleNamespace(hypothesis=best, named=True, diagnoses=(), shown=None)
+    found = module.groups(candidate, shard.tally, findings, domain=candidate.domain, truth="exact")
+    names = {("bias_negated",), ("weight_doubled",)} if asked else {()}
+    assert {group.faults for group in found} == names
+    assert {group.places for group in found} == {(("bias", "output"),), (("weight", "output"),)}
+    assert all(group.shown == group.examples[0] for group in found)
+    assert sum(group.cases for group in found) == 12
+
+
+def test_what_is_named_and_cannot_be_asked_is_one_group():
+    """A state, say: no hypothesis gives its numbers."""
+    candidate = Faulty(mse=planted("bias_negated"), linear=planted("weight_doubled"))
+    shard = examine_shard(Task(candidate=candidate, domain=candidate.domain, seed=1, shard=0, count=6, truth="exact"))
+    shown = SimpleNamespace(case=SimpleNamespace(spec=SimpleNamespace(id="small")))
+    state = SimpleNamespace(fault="updates_on_call")
+    findings = SimpleNamespace(hypothesis=None, named=True, diagnoses=(state,), shown=shown)
+    (group,) = module.groups(candidate, shard.tally, findings, domain=candidate.domain, truth="exact")
+    assert (group.faults, group.cases, group.shown) == (("updates_on_call",), 6, "small")
