@@ -7,9 +7,10 @@ to a batch that is stated twice or in another order. No reference takes part, on
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -17,11 +18,14 @@ from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Array, Case, build_case
 from backproof.cases.catalogue import LOSSES, Formula
-from backproof.cases.domain import Domain
+from backproof.cases.domain import Domain, DomainError
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec, Penalty
 from backproof.examine import ask
 from backproof.truth.divisors import divisor
+
+WIDE: Final = 16
+"""A wider network shows nothing more about a divisor."""
 
 
 class Scaling(NamedTuple):
@@ -85,6 +89,10 @@ def _network(domain: Domain, loss: Formula, seed: int) -> NetworkSpec:
     """A small network with that loss, and with unequal N and O above 1 where a few draws from the domain hold one."""
     dtypes = ("float64",) if "float64" in domain.dtypes else domain.dtypes[:1]
     narrowed = replace(domain, losses=(loss,), dtypes=dtypes, values=domain.values[:1])
+    if domain.widths is None:
+        with suppress(DomainError):  # data of a width of its own, say
+            low, high = domain.width
+            narrowed = replace(narrowed, width=(low, max(low, min(high, WIDE))))
     if not isinstance(domain.penalties, Penalty):
         narrowed = replace(narrowed, penalties="none")
 

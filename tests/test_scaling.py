@@ -8,6 +8,7 @@ import pytest
 from backproof.candidates.contract import Answer, load
 from backproof.cases.catalogue import LOSSES
 from backproof.cases.domain import Domain
+from backproof.cases.spec import NetworkSpec
 from backproof.scaling import Scaling, scaling
 
 (SCRATCH,) = load("scratch")
@@ -106,6 +107,22 @@ def test_scaling_asks_for_nothing_outside_the_domain():
     fixed = rows(SCRATCH, replace(NARROW, batch_size=7))
     assert "stated twice / once" not in fixed
     assert {row.batch_size for row in fixed.values()} == {7}
+
+
+@pytest.mark.parametrize(
+    ("domain", "widest"),
+    [
+        (Domain(width=(2, 512), losses="mse", activations="tanh"), 16),
+        (Domain(width=(40, 512), losses="mse", activations="tanh"), 40),
+        (Domain(width=(2, 64), losses="mse", activations="tanh", values="digits"), 64),
+    ],
+    ids=["wide", "nothing small", "data of 64 inputs"],
+)
+def test_scaling_asks_for_small_networks_where_the_domain_has_them(domain: Domain, widest: int):
+    """A divisor shows as well in one of 16 neurons as in one of 512."""
+    cases = {row.case for row in scaling(SCRATCH, domain, seed=0)}
+    assert cases
+    assert all(max(NetworkSpec.parse(case).widths) <= widest for case in cases)
 
 
 def test_scaling_leaves_out_a_loss_that_no_network_of_the_domain_has():
