@@ -2,7 +2,10 @@
 
 from xml.etree import ElementTree as ET
 
-from backproof.reports.junit import Entry, junit
+import pytest
+
+from backproof.reports.junit import Entry, junit, of_run
+from backproof.reports.tables import table
 
 
 def test_every_entry_is_a_test_case():
@@ -26,3 +29,24 @@ def test_every_entry_is_a_test_case():
 def test_the_same_entries_make_the_same_bytes():
     """No time, no host."""
     assert junit("s", "c", [Entry("a", "b")]) == junit("s", "c", [Entry("a", "b")])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tag"), [("agrees", []), ("disagrees", ["failure"]), ("cannot_run", ["error"]), ("", [])]
+)
+def test_a_run_is_a_test_for_each_stratum_and_one_for_itself(small, verdict, tag):
+    """What disagrees fails, with the worst network; what nothing could be compared of is skipped; the rest passes."""
+    strata = [*small.strata, ("activation", "tanh", None, "float32", 4, 9, 0, 0, 0, 0.5, 0.25, "id")]
+    strata.append(("loss", "l1", "sum", "float64", 1, 2, 2, 0, 0, None, None, None))
+    root = ET.fromstring(of_run("my_net.py:f", verdict, "screen\nmore", table("strata", strata)))  # noqa: S314  ours
+    (suite,) = root
+    assert suite.get("name") == "backproof check"
+    found = {case.get("name"): case for case in suite}
+    assert [child.tag for child in found["the whole run"]] == tag
+    assert [child.text for child in found["the whole run"]] == ["screen\nmore"] * len(tag)
+    (failure,) = found["activation relu float64"]
+    assert failure.text == f"1 of 3 quantities disagree; error / bound 40 at worst, in {small.deep}"
+    assert found["loss l1 sum float64"][0].text == "2 of 2 quantities disagree"
+    assert found["loss l1 mean float64"][0].get("message") == "nothing could be compared in 1 networks"
+    assert list(found["activation tanh float32"]) == []
+    assert suite.get("skipped") == "1"

@@ -25,3 +25,14 @@ def test_summary_lists_failing_strata_first():
     assert "relu" in failing
     assert "mse" not in failing
     assert "| mse | 7 | 9 | sum / mean | 63 | N*O | 63 | 63 | agree |" in text
+
+
+def test_single_failures_stand_behind_the_screen():
+    """Each under its own title, as text whatever it holds; strata only where there are any."""
+    told = [("test_net.py::test_a", "wrong\n```\n"), ("two\nlines", "again")]
+    text = summary("one\n", table("strata", []), table("scaling", []), told=told)
+    assert text == (
+        "# Backproof\n\n```text\none\n```\n\n"
+        "## test_net.py::test_a\n\n````text\nwrong\n```\n````\n\n"
+        "## two lines\n\n```text\nagain\n```\n"
+    )
