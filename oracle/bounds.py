@@ -13,6 +13,7 @@ from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients, ReadOff
 from backproof.doubts import decides, entry
 from backproof.truth.arithmetic import Forms, Kinks
+from backproof.verdicts import Verdict
 
 if TYPE_CHECKING:
     from backproof.truth.exact import Enclosure
@@ -78,7 +79,7 @@ class Bounds:
 
     recorded: the bounds of this case that a file holds, by their level: they are not computed again.
 
-    frugal: whether what is plainly wrong need not be held to exact values besides.
+    plain: the verdicts that need not be held to exact values besides, where the judge's own evaluation shows them.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Bounds:
         self._recorded = recorded
         self._read_off = read_off or {}
         self.wide: set[Key] = set()
-        self.frugal = False
+        self.plain: frozenset[Verdict] = frozenset()
         self._found: dict[tuple[str, ...], Gradients] = {}
         self._exact: Enclosure | None = None
         self._truth: Enclosure | None = None

@@ -244,7 +244,7 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
     lost = _overflowed(pair, bounds, own)
     if lost is not None:
         return lost
-    plain = _plainly_wrong(pair, bounds) if bounds.frugal and not other else None
+    plain = None if other else _plain(pair, bounds)
     if plain is not None:
         return plain
     for dtype in dict.fromkeys((own, asked) if own == "float64" else (own,)):
@@ -292,12 +292,43 @@ def _overflowed(pair: Pair, bounds: Bounds, dtype: str) -> Check | None:
     return accurate.check(Verdict.NON_FINITE, OVERFLOWED, middle) if np.isfinite(middle[lost]).all() else None
 
 
-def _plainly_wrong(pair: Pair, bounds: Bounds) -> Check | None:
-    """A disagreement that exact arithmetic is not needed for; None where it is.
+def _plain(pair: Pair, bounds: Bounds) -> Check | None:
+    """A verdict that exact arithmetic is not needed for, where enough of its kind were held to exact values."""
+    if Verdict.DISAGREE in bounds.plain and (wrong := _plainly_wrong(pair, bounds)) is not None:
+        return wrong
+    return _plainly_departs(pair, bounds) if Verdict.REFERENCE_WRONG in bounds.plain else None
+
+
+def _plainly_departs(pair: Pair, bounds: Bounds) -> Check | None:
+    """A listed departure of PyTorch's, seen in float64; None where it is not seen there, or none is listed.
 
     The judge's own evaluation v errs by e_64 at most, the float64 bound against the truth with every subgradient
-    admitted, and a right candidate by e, its own. So |candidate - v| > e + e_64 shows it wrong; and that the reference
-    lies within 2 e_64 of v shows nothing against the reference.
+    admitted, and so does a right reference: |reference - v| > 2 e_64 shows it wrong. Then v, which is as right as such
+    a reference would be, stands in for it: the candidate agrees where it is within the bound of v.
+    """
+    named = deviation(bounds.case, pair.quantity, pair.layer)
+    if named is None:
+        return None
+    own = entry(bounds.evaluation(), pair.quantity, pair.layer)
+    error = entry(bounds.limit("kink", dtype="float64", against="truth"), pair.quantity, pair.layer)
+    with np.errstate(all="ignore"):
+        departs = np.isfinite(own) & np.isfinite(error) & ~(np.abs(pair.reference - own) <= 2.0 * error)
+    if not departs.any():
+        return None
+    dtype = bounds.case.spec.dtype
+    stand_in = pair._replace(reference=own)
+    numbers = _Numbers(stand_in, bounds.tightest(stand_in, "textbook", dtype=dtype))
+    if not (numbers.within and numbers.decided):
+        return None
+    return _Numbers(pair, bounds.tightest(pair, "textbook", dtype=dtype)).check(Verdict.REFERENCE_WRONG, named)
+
+
+def _plainly_wrong(pair: Pair, bounds: Bounds) -> Check | None:
+    """A disagreement that is seen in float64; None where it is not.
+
+    The judge's own evaluation v errs by e_64 at most, as in `_plainly_departs`, and a right candidate by e, its own. So
+    |candidate - v| > e + e_64 shows it wrong; and that the reference lies within 2 e_64 of v shows nothing against the
+    reference.
     """
     dtype = bounds.case.spec.dtype
     own = entry(bounds.evaluation(), pair.quantity, pair.layer)

@@ -273,10 +273,47 @@ def test_exact_arithmetic_is_not_asked_a_hundred_times_about_what_is_plainly_wro
             return replace(right, biases=tuple(None if bias is None else 2.0 * bias + 1.0 for bias in right.biases))
 
     asked = [Examiner(Doubled()).examine(build_case(spec)) for spec in specs]
-    monkeypatch.setattr("backproof.examine.ARBITRATED", 0)
+    monkeypatch.setattr("backproof.examine.ARBITRATED", {Verdict.DISAGREE: 0})
     spared = [Examiner(Doubled()).examine(build_case(spec)) for spec in specs]
     verdicts = [[(check.quantity, check.layer, check.verdict) for check in checks] for checks in asked]
     assert [[(check.quantity, check.layer, check.verdict) for check in checks] for checks in spared] == verdicts
     wrong = [check for checks in spared for check in checks if check.verdict is Verdict.DISAGREE]
     assert wrong
     assert all(check.exact_value is None for check in wrong)
+
+
+def test_listed_departures_are_seen_without_exact_arithmetic(monkeypatch):
+    """hardsigmoid's slope in float64: the first networks are held to exact values, the verdicts on later ones stay."""
+    domain = Domain(activations="hardsigmoid", dtypes="float64", depth=(1, 3), width=(2, 5), batch_size=(2, 6))
+    cases = [build_case(spec) for spec in sample_specs(domain, seed=2, shard=0, count=24)]
+
+    def examined() -> list[list[tuple[object, ...]]]:
+        examiner = Examiner(Scratch())
+        return [[(c.quantity, c.layer, c.verdict, c.note) for c in examiner.examine(case)] for case in cases]
+
+    shown = examined()
+    monkeypatch.setattr("backproof.examine.ARBITRATED", {})
+    assert examined() == shown
+    monkeypatch.setattr("backproof.examine.ARBITRATED", {Verdict.REFERENCE_WRONG: 0})
+    assert examined() == shown
+    examiner = Examiner(Scratch())
+    departing = [c for case in cases for c in examiner.examine(case) if c.verdict is Verdict.REFERENCE_WRONG]
+    assert len(departing) > 24
+    assert sum(check.exact_value is None for check in departing) > 24
+
+
+def test_a_wrong_candidate_is_not_excused_by_a_departure(monkeypatch):
+    """Where PyTorch departs too, what is further off than rounding stays wrong."""
+    monkeypatch.setattr("backproof.examine.ARBITRATED", {Verdict.REFERENCE_WRONG: 0})
+    case = build_case(NetworkSpec.parse("3-4-2,hardsigmoid,linear,sum,n5,f64,normal,s7"))
+
+    class Bent:
+        name, domain = "bent", Domain()
+
+        def answer(self, case):
+            right = Scratch().answer(case)
+            return replace(right, weights=tuple((1.0 + 2.0**-30) * weight for weight in right.weights))
+
+    checks = Examiner(Bent()).examine(case)
+    assert {c.verdict for c in checks if c.quantity == "weight"} == {Verdict.DISAGREE}
+    assert Verdict.REFERENCE_WRONG in {c.verdict for c in checks if c.quantity == "delta"}

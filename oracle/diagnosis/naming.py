@@ -157,8 +157,8 @@ def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothes
         fitting = _fitting(_joined(some, others, lead.off), wrong)
         if fitting:
             return fitting
-    others = wrong[1::EVERY]
-    whole = [each for each in everywhere if any(read.fits(each.hypothesis) for read in others)]
+    searched = wrong[1::EVERY]
+    whole = [each for each in everywhere if any(read.fits(each.hypothesis) for read in searched)]
     return _fitting(_joined([*whole, *parts], everywhere, None), wrong)
 
 
