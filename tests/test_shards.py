@@ -126,7 +126,8 @@ def test_shard_survives_ctrl_c_in_the_middle_of_a_case():
 def test_rows_are_written_as_people_read_them(check: Check, shape: str | None, index: str | None):
     """2x4 and 1,3; empty cells for nothing."""
     (row,) = rows_of("me", SPEC, (check,))
-    named = dict(zip(TABLES["checks"].names, row, strict=True))
+    named = dict(zip(TABLES["checks"].names, row, strict=False))
+    assert TABLES["checks"].names[len(row) :] == ("equation", "diagnosis"), "which are filled in at the end of a run"
     assert (named["shape"], named["worst_index"]) == (shape, index)
     assert (named["case"], named["candidate"], named["depth"], named["widths"]) == (SPEC.id, "me", 2, "3-4-2")
     assert (named["activations"], named["loss"], named["dtype"]) == ("leaky_relu=0.2-tanh", "mse", "float32")

@@ -45,7 +45,7 @@ def test_a_file_travels_with_what_it_imports(folder: Path):
     assert [name for name, _ in sent.files] == ["net.py", "helper.py"]
     at_home = here.answer(CASE)
     assert at_home.message == "RuntimeError: twice is 2 (nets/net.py:8)"
-    for file in folder.iterdir():
+    for file in folder.glob("*.py"):
         file.unlink()
     there = sent.unpacked()
     assert there.name == here.name == "nets/net.py:loss_and_gradients"

@@ -71,7 +71,7 @@ def sample_by_sample(network, x, y, learning_rate):
     old = [w.copy() for w in network.weights], [None if b is None else b.copy() for b in network.biases]
     frozen = replace(network, weights=old[0], biases=old[1], reduction="sum")
     for row in range(len(x)):
-        subtract(network, gradients(frozen, x[[row]], y[[row]]), x.dtype.type(learning_rate / len(x)))
+        subtract(network, gradients(frozen, x[[row]], y[[row]]), old[0][0].dtype.type(learning_rate / len(x)))
 
 
 def step(function, domain=None, **options):
