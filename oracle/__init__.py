@@ -15,12 +15,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from backproof.assertion import check_gradients as check_gradients
     from backproof.candidates.layout import candidate as candidate
     from backproof.cases.domain import Domain as Domain
     from backproof.cases.strategies import cases as cases
-    from backproof.given import check_arrays as check_arrays
     from backproof.route import check as check
+    from backproof.sessions.assertion import check_gradients as check_gradients
+    from backproof.sessions.given import check_arrays as check_arrays
 
 __all__ = ["Domain", "candidate", "cases", "check", "check_arrays", "check_gradients"]
 
@@ -29,8 +29,8 @@ _HOMES: Final = {
     "candidate": "backproof.candidates.layout",
     "cases": "backproof.cases",
     "check": "backproof.route",
-    "check_arrays": "backproof.given",
-    "check_gradients": "backproof.assertion",
+    "check_arrays": "backproof.sessions.given",
+    "check_gradients": "backproof.sessions.assertion",
 }
 
 

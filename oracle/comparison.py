@@ -14,13 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof import doubts
-from backproof.bounds import Bounds, Level, Pair
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
-from backproof.doubts import decides, entry, shows
+from backproof.judging import doubts
+from backproof.judging.bounds import Bounds, Level, Pair
+from backproof.judging.doubts import decides, entry, shows
+from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.truth.arithmetic import Arithmetic
-from backproof.verdicts import Check, Verdict, whole_call
 
 __all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "deviation", "whole_call"]
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.arbiter import arbitrate
 from backproof.candidates.builtin import Torch
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
-from backproof.certificate import Certificate
 from backproof.comparison import Bounds, compare, deviation
-from backproof.settle import Settlement, is_open
-from backproof.verdicts import Check, Verdict, whole_call
+from backproof.judging.verdicts import Check, Verdict, whole_call
+from backproof.settling.arbiter import arbitrate
+from backproof.settling.certificate import Certificate
+from backproof.settling.settle import Settlement, is_open
 
 if TYPE_CHECKING:
     from backproof.truth.vectors import Vectors

@@ -14,19 +14,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backproof.campaign.shards import drawn
+from backproof.campaign.tally import strata_of
 from backproof.candidates.contract import Candidate
 from backproof.cases.domain import Domain, DomainError
 from backproof.cases.spec import NetworkSpec
+from backproof.contact.probe import first_contact
 from backproof.environment import version
 from backproof.examine import Truth
 from backproof.outcome import Report
-from backproof.probe import first_contact
 from backproof.reports.baselines import CALL, VERDICTS, Baseline, BaselineError, Key, Row, Verdicts, allowed
 from backproof.reports.junit import Entry, junit
 from backproof.reports.places import place
 from backproof.route import CASES, Progress, check
-from backproof.shards import drawn
-from backproof.tally import strata_of
 
 
 @dataclass(frozen=True, kw_only=True)

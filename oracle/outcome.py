@@ -8,18 +8,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from backproof import limits
+from backproof.campaign import limits
+from backproof.campaign.groups import Group
+from backproof.campaign.pairs import Pair, never_met
+from backproof.campaign.tally import Tally
 from backproof.cases.domain import Domain
-from backproof.certificate import Certificate
 from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.environment import version
 from backproof.examine import Truth
-from backproof.groups import Group
-from backproof.pairs import Pair, never_met
+from backproof.judging.verdicts import Verdict
 from backproof.scaling import Scaling
-from backproof.tally import Tally
-from backproof.verdicts import Verdict
+from backproof.settling.certificate import Certificate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,9 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     import pytest
 
-    from backproof.recorder import Recorder
     from backproof.reports import ReportError
     from backproof.reports.places import check_place
+    from backproof.sessions.recorder import Recorder
 
     place = config.invocation_params.dir / directory
     # A worker of pytest-xdist only tells the controller what it has seen.
@@ -48,5 +48,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End the programs that were asked, if any check was made at all."""
     if (recorder := config.pluginmanager.get_plugin("backproof-recorder")) is not None:
         recorder.close()
-    if (assertion := sys.modules.get("backproof.assertion")) is not None:
+    if (assertion := sys.modules.get("backproof.sessions.assertion")) is not None:
         assertion.end_programs()

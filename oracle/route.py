@@ -16,29 +16,29 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from backproof.archive import open_archive
-from backproof.campaign import Campaign, Progress
+from backproof.campaign.archive import open_archive
+from backproof.campaign.crew import Stopped
+from backproof.campaign.dispatch import Campaign, Progress
+from backproof.campaign.fingerprint import fingerprint
+from backproof.campaign.groups import Group, groups
+from backproof.campaign.journal import Journal, Notice, finished, open_journal
+from backproof.campaign.limits import ROWS
+from backproof.campaign.shards import CASES_PER_SHARD, Task
+from backproof.campaign.tally import Tally
 from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
-from backproof.certificate import Certificate
-from backproof.crew import Stopped
+from backproof.contact.probe import first_contact
 from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
-from backproof.fingerprint import fingerprint
-from backproof.groups import Group, groups
-from backproof.journal import Journal, Notice, finished, open_journal
-from backproof.limits import ROWS
+from backproof.judging.verdicts import Verdict
 from backproof.outcome import Replay, Report
-from backproof.probe import first_contact
 from backproof.reports import ReportError
 from backproof.reports.places import check_place
 from backproof.scaling import scaling
-from backproof.shards import CASES_PER_SHARD, Task
-from backproof.tally import Tally
+from backproof.settling.certificate import Certificate
 from backproof.truth.vectors import Vectors, replayed
-from backproof.verdicts import Verdict
 
 __all__ = ["CASES", "Progress", "check"]
 

@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Array, Case, build_case
 from backproof.cases.catalogue import LOSSES, Formula
@@ -22,6 +21,7 @@ from backproof.cases.domain import Domain, DomainError
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec, Penalty
 from backproof.examine import ask
+from backproof.judging.bounds import Bounds
 from backproof.truth.divisors import divisor
 
 WIDE: Final = 16

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from backproof.diagnosis import card
-from backproof.doubts import REASONS
+from backproof.judging.doubts import REASONS
+from backproof.judging.verdicts import Check, Verdict
 from backproof.outcome import Report
-from backproof.verdicts import Check, Verdict
 
 _SINGULAR: Final = {
     "loss": "loss",

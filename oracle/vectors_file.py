@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from backproof.bounds import Bounds
+from backproof.campaign.shards import drawn
 from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
 from backproof.environment import version
 from backproof.examine import reference_of
+from backproof.judging.bounds import Bounds
 from backproof.reports import ReportError
 from backproof.reports.places import place
-from backproof.shards import drawn
 from backproof.truth.recording import LEVELS, Recording, TooManyError
 
 Told = Callable[[int, int], None]

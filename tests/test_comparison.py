@@ -9,9 +9,9 @@ import pytest
 from backproof.candidates.contract import Answer, load
 from backproof.cases import Case, Gradients, NetworkSpec, build_case
 from backproof.comparison import Bounds, Verdict, compare
-from backproof.doubts import REASONS
+from backproof.judging.doubts import REASONS
+from backproof.judging.verdicts import Check, whole_call
 from backproof.truth import autograd, exact
-from backproof.verdicts import Check, whole_call
 
 SIGMOID = "3-4-2,sigmoid,half_squared_error,sum,n5,f64,normal,s7"
 FAILING = {"disagree", "shape", "missing", "non_finite", "mutated_input", "nondeterministic", "error", "timeout"}

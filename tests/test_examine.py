@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from backproof import check_gradients
-from backproof.assertion import GradientError
 from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, CandidateError, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
-from backproof.certificate import Certificate
 from backproof.comparison import Bounds
 from backproof.examine import Examiner, ReferenceMissingError, ask, examine, reference_of, told
+from backproof.judging.verdicts import Verdict, whole_call
+from backproof.sessions.assertion import GradientError
+from backproof.settling.certificate import Certificate
 from backproof.truth import autograd, exact
 from backproof.truth.deviations import met
-from backproof.verdicts import Verdict, whole_call
 
 CASE = build_case(NetworkSpec.parse("3-4-2,sigmoid,half_squared_error,sum,n5,f64,normal,s7"))
 

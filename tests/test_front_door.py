@@ -13,9 +13,9 @@ from backproof.cases.strategies import cases
 
 def test_public_names_are_what_they_are_at_home():
     """Each is the object of its own module."""
-    from backproof.assertion import check_gradients
     from backproof.candidates.layout import candidate
     from backproof.route import check
+    from backproof.sessions.assertion import check_gradients
 
     assert backproof.Domain is Domain
     assert backproof.candidate is candidate

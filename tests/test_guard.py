@@ -11,12 +11,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from backproof.campaign.shards import drawn
+from backproof.campaign.tally import strata_of
 from backproof.candidates.contract import Answer, load
 from backproof.cases import Case, Domain
 from backproof.guard import Guarded, accepted, guard
 from backproof.reports.baselines import Baseline, BaselineError, read_baseline
-from backproof.shards import drawn
-from backproof.tally import strata_of
 
 SMALL = Domain(
     depth=(1, 2),

@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backproof import assertion, sessions
-from backproof.recorder import CARGO, Recorder
-from backproof.witnesses import WITNESSES
+from backproof.sessions import assertion
+from backproof.sessions import session as sessions
+from backproof.sessions.recorder import CARGO, Recorder
+from backproof.sessions.witnesses import WITNESSES
 
 pytest_plugins = ["pytester"]
 
@@ -127,7 +128,7 @@ def test_a_session_without_a_check_imports_nothing_heavy(pytester: pytest.Pytest
         import sys
 
         def test_modules():
-            assert "backproof.recorder" in sys.modules
+            assert "backproof.sessions.recorder" in sys.modules
             assert not {"numpy", "torch", "pyarrow", "pandas", "hypothesis", "flint"} & set(sys.modules)
         """
     )
@@ -288,7 +289,7 @@ def test_a_worker_that_dies_is_counted(pytester: pytest.Pytester, monkeypatch: p
         class config:  # noqa: N801  an attribute by that name
             """Its settings."""
 
-    monkeypatch.setitem(sys.modules, "backproof.sessions", sessions)  # pytester forgets what its sessions import
+    monkeypatch.setitem(sys.modules, "backproof.sessions.session", sessions)  # pytester forgets imports
     recorder.pytest_sessionfinish(Session)
     assert written == [{"failures": {"a": "wrong"}, "lost": 1}]
     Session.config.workerinput = {}

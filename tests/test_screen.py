@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from backproof.campaign.tally import Tally
 from backproof.cases import NetworkSpec
 from backproof.cases.domain import Domain
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.faults.planting import Plant, Planted
+from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.outcome import Report
 from backproof.scaling import Scaling
 from backproof.screen import plain, show, told
-from backproof.tally import Tally
-from backproof.verdicts import Check, Verdict, whole_call
 
 SPEC = NetworkSpec.parse("1-2,relu,mse,sum,n1,f64,normal,s1")
 AGREE = Check("weight", 1, "output", (2, 1), 2, 2, Verdict.AGREE, 0, 0.0, 1.0, 0.25, (1, 0), 1.0, 1.0, None, "")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from backproof import vectors_file
+from backproof.campaign.shards import drawn
 from backproof.cases import Domain
 from backproof.reports import ReportError
-from backproof.shards import drawn
 from backproof.truth.recording import TooManyError
 from backproof.truth.vectors import Vectors
 from backproof.vectors_file import record

@@ -145,14 +145,14 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
 
 
 def _write_results(outcome: Report, junit: Path | None, summary: Path | None) -> None:
-    from backproof.publication import write_results
+    from backproof.campaign.publication import write_results
 
     if junit is not None or summary is not None:
         write_results(outcome, junit=junit, summary=summary)
 
 
 def _write_error(candidate: str, error: BaseException, junit: Path | None) -> None:
-    from backproof.publication import write_error
+    from backproof.campaign.publication import write_error
 
     if hindrance := write_error(junit, suite="backproof check", candidate=candidate, error=error):
         typer.echo(f"backproof: {hindrance}", err=True)
@@ -194,8 +194,8 @@ def _checked(
 ) -> list[Report]:
     """A report for each candidate that the text names."""
     from backproof.candidates.contract import CandidateError
+    from backproof.contact.probe import first_contact
     from backproof.narrowing import narrowed
-    from backproof.probe import first_contact
     from backproof.route import CASES
     from backproof.route import check as examined
 

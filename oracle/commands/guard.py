@@ -105,7 +105,7 @@ def _write(guarded: Guarded, junit: Path | None, summary: Path | None) -> None:
 
 
 def _write_error(candidate: str, error: BaseException, junit: Path | None) -> None:
-    from backproof.publication import write_error
+    from backproof.campaign.publication import write_error
 
     if hindrance := write_error(junit, suite="backproof guard", candidate=candidate, error=error):
         typer.echo(f"backproof: {hindrance}", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 if TYPE_CHECKING:
-    from backproof.adapter import Kind
+    from backproof.contact.adapter import Kind
 
 
 def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by position
@@ -24,9 +24,9 @@ def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by p
     arrays: Annotated[str, typer.Option(help="numpy, or lists for nested lists")] = "numpy",
 ) -> None:
     """Write an adapter with comments, in your layout of arrays, and one place to fill in."""
-    from backproof.adapter import KINDS, adapter, is_program
     from backproof.candidates.layout import WORDS, Layout
     from backproof.cases.catalogue import unknown_name
+    from backproof.contact.adapter import KINDS, adapter, is_program
 
     for name, word, words in (
         ("kind", kind, tuple(KINDS)),

@@ -32,10 +32,10 @@ def span(text: str | None) -> int | tuple[int, ...] | None:
 
 def foreseen() -> tuple[type[Exception], ...]:
     """Errors whose text is meant for the person at the terminal; any other is a defect of ours, and shows itself."""
+    from backproof.campaign.crew import CrewError
     from backproof.candidates.contract import CandidateError
     from backproof.cases.settings import DomainError
     from backproof.cases.spec import SpecError
-    from backproof.crew import CrewError
     from backproof.examine import ReferenceMissingError
     from backproof.reports import ReportError
     from backproof.truth.vectors import VectorsError

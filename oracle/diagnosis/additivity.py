@@ -12,11 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from backproof.bounds import Bounds
 from backproof.cases.case import Case
 from backproof.cases.gradients import Array
 from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.diagnosis.hypotheses import same
+from backproof.judging.bounds import Bounds
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.divisors import divisor
 from backproof.truth.objective_bounds import penalty_gradient

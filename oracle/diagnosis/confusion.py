@@ -16,7 +16,6 @@ from typing import Final, Literal
 
 import numpy as np
 
-from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case, build_case
 from backproof.cases.domain import Domain
@@ -28,7 +27,8 @@ from backproof.diagnosis.faults import BY_NAME, FAULTS, Fault
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, arrays, same, sizes, together
 from backproof.examine import Examiner
-from backproof.verdicts import Check, Verdict
+from backproof.judging.bounds import Bounds
+from backproof.judging.verdicts import Check, Verdict
 
 Result = Literal["rightly", "among equals", "wrongly", "unexplained", "equivalent"]
 

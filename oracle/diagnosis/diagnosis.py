@@ -29,7 +29,7 @@ from backproof.diagnosis.precision import only_as_accurate_as_float32, printed_s
 from backproof.diagnosis.smallest import shown
 from backproof.diagnosis.untested import reasons
 from backproof.examine import Truth
-from backproof.verdicts import Verdict
+from backproof.judging.verdicts import Verdict
 
 SINGLE_SAMPLES: Final = 10
 """How many one-sample cases the equations are asked of."""

@@ -25,7 +25,7 @@ import numpy as np
 
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
-from backproof.residuals import across, along, with_reading_off, without_penalty
+from backproof.judging.residuals import across, along, with_reading_off, without_penalty
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import (

@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 
-from backproof.bounds import Bounds
 from backproof.candidates.contract import Answer, Candidate
 from backproof.candidates.steps import rates
 from backproof.cases.case import Case, build_case
@@ -25,10 +24,11 @@ from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec, SpecError
 from backproof.comparison import compare
 from backproof.examine import Truth, ask, reference_of
+from backproof.judging.bounds import Bounds
+from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.divisors import divisor
 from backproof.truth.objective_bounds import penalty_gradient
-from backproof.verdicts import Check, Verdict, whole_call
 
 SHAPES: Final = (
     # widths, batch size: the first ones tell N, O, I and 2 apart and have no square layer

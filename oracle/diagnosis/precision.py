@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from backproof.bounds import Bounds
 from backproof.comparison import given_for
 from backproof.diagnosis.evidence import Exhibit, Inquiry
+from backproof.judging.bounds import Bounds
 
 FULL: Final = 15
 """Digits from which on a number was not printed short: its last ones may be zeros by chance."""

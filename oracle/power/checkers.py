@@ -16,7 +16,6 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.bounds import Bounds
 from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case
@@ -25,10 +24,11 @@ from backproof.cases.gradients import Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.comparison import compare
 from backproof.examine import Examiner
+from backproof.judging.bounds import Bounds
+from backproof.judging.residuals import residuals
+from backproof.judging.verdicts import Check
 from backproof.power import rivals
-from backproof.residuals import residuals
 from backproof.truth import autograd
-from backproof.verdicts import Check
 
 Array = NDArray[Any]
 Place = Literal["first layer", "every layer", "largest entry"]

@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from backproof.bounds import Bounds
 from backproof.cases.case import Case, build_case
 from backproof.cases.catalogue import DTYPES, LOSSES
 from backproof.cases.domain import Domain
 from backproof.cases.gradients import Gradients
 from backproof.cases.sampling import sample_specs
-from backproof.doubts import entry
+from backproof.judging.bounds import Bounds
+from backproof.judging.doubts import entry
+from backproof.judging.residuals import residuals
 from backproof.power.checkers import CORRECT, PIECEWISE_LINEAR, SMOOTH, Subject, by_bounds, finest_found, finest_of
-from backproof.residuals import residuals
 from backproof.truth import autograd, exact
 from backproof.truth.rounding import bound
 

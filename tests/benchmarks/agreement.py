@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from backproof.doubts import decides
+from backproof.judging.doubts import decides
 from backproof.truth.derived_bounds import differential_bound, per_sample_bound
 from backproof.truth.rounding import bound
 from benchmarks.contenders.by_hand import network_of

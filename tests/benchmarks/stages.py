@@ -28,16 +28,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from backproof.bounds import Bounds
+from backproof.campaign.shards import CASES_PER_SHARD, Task, drawn, examine_shard, rows_of
+from backproof.campaign.tally import Tally
 from backproof.candidates.builtin import Scratch
 from backproof.cases import Domain, build_case
 from backproof.comparison import compare
 from backproof.examine import Examiner, ask, reference_of
+from backproof.judging.bounds import Bounds
 from backproof.reports.files import TableWriter
 from backproof.reports.tables import table
 from backproof.route import CASES, check
-from backproof.shards import CASES_PER_SHARD, Task, drawn, examine_shard, rows_of
-from backproof.tally import Tally
 from backproof.truth import autograd
 from benchmarks.rounds import Spread
 

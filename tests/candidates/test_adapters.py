@@ -8,7 +8,7 @@ import pytest
 from backproof import check
 from backproof.candidates import load
 from backproof.diagnosis.diagnosis import diagnose
-from backproof.verdicts import Verdict
+from backproof.judging.verdicts import Verdict
 
 ADAPTERS = Path(__file__).parent / "adapters"
 OPTIONAL = {"with_jax": "jax", "with_autograd": "autograd"}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from backproof.campaign.shards import Task
 from backproof.candidates import correspondence, hosted
 from backproof.candidates.contract import CandidateError, load
 from backproof.candidates.layout import Declaration, Layout
@@ -17,7 +18,6 @@ from backproof.cases.domain import Domain
 from backproof.cli import app
 from backproof.examine import examine
 from backproof.route import check
-from backproof.shards import Task
 
 CASES = [build_case(NetworkSpec.parse(f"3-4-2,sigmoid,mse,sum,n{n},f64,normal,s7")) for n in (2, 3, 4, 5)]
 HOSTILE = """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backproof import assertion, check_gradients
+from backproof import check_gradients
 from backproof.candidates import patience, protocol
 from backproof.candidates.contract import CandidateError, load
 from backproof.candidates.layout import Declaration, Layout
@@ -20,6 +20,7 @@ from backproof.candidates.process import ProcessCandidate, _elsewhere, program
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.route import check
+from backproof.sessions import assertion
 
 PROGRAMS = Path(__file__).parent / "programs"
 CASES = [build_case(NetworkSpec.parse(f"3-4-2,sigmoid,mse,sum,n5,f64,normal,s{seed}")) for seed in range(3)]

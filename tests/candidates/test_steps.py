@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from backproof import Domain, candidate, check
-from backproof.bounds import Bounds
 from backproof.candidates.contract import load
 from backproof.candidates.steps import RATES, StepCandidate, read_off
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.sampling import sample_specs
 from backproof.examine import examine
+from backproof.judging.bounds import Bounds
+from backproof.judging.verdicts import Verdict
 from backproof.scratch import Network
-from backproof.verdicts import Verdict
 
 CASE = build_case(NetworkSpec.parse("3-4-2,tanh-relu,mse,mean,n5,f64,normal,s7,bias=10,penalty=0.01+0.1+N"))
 

@@ -52,7 +52,7 @@ def test_a_cluster_has_workers_of_its_own(monkeypatch: pytest.MonkeyPatch):
     done = run("--scheduler", "tcp://127.0.0.1:9", "--workers", "2")
     assert done.exit_code == 2
     assert "a cluster has workers of its own" in " ".join(done.stderr.split())
-    monkeypatch.setattr("backproof.cluster.PATIENCE", 0.2)
+    monkeypatch.setattr("backproof.campaign.cluster.PATIENCE", 0.2)
     done = run("--scheduler", "tcp://127.0.0.1:9", "--cases", "4")
     assert done.exit_code == 2
     assert done.stderr.startswith("backproof: no scheduler answers at tcp://127.0.0.1:9 within 0.2 s: ")

@@ -12,8 +12,8 @@ from backproof.cases import NetworkSpec, build_case
 from backproof.cli import app
 from backproof.commands.protocol import EXAMPLE
 from backproof.comparison import Bounds, compare
+from backproof.judging.verdicts import Verdict
 from backproof.truth import exact
-from backproof.verdicts import Verdict
 
 
 def shown(*arguments: str) -> list[str]:

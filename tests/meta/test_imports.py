@@ -27,11 +27,11 @@ BELOW: dict[str, set[str]] = {
     "cli": {"commands"},
     "pytest_plugin": {"route"},
 }
-# Rooms of several files in no folder of their own. Every other file beside them is a stage of the route: only the front
-# ends may import it, so that a file that the judge needs has to be listed here.
+# Rooms of a file and a folder. Every other file or folder beside them is a stage of the route: only the front ends may
+# import it, so that what the judge needs has to be listed here.
 SHARED_ROOMS = {
-    "comparison": {"bounds", "comparison", "doubts", "residuals", "verdicts"},
-    "examine": {"arbiter", "certificate", "examine", "histograms", "settle"},
+    "comparison": {"comparison", "judging"},
+    "examine": {"examine", "settling"},
 }
 HEAVY = (
     "torch",
@@ -45,6 +45,9 @@ HEAVY = (
     "scipy",
     "matplotlib",
     "jinja2",
+    "distributed",
+    "pebble",
+    "filelock",
 )
 
 

@@ -19,9 +19,9 @@ from backproof.cases import Case, Domain, build_case
 from backproof.cases.fillings import FILLINGS
 from backproof.cases.sampling import sample_specs
 from backproof.examine import Examiner
+from backproof.judging.verdicts import Check, Verdict
 from backproof.scratch import Backprop
 from backproof.truth.deviations import DEVIATIONS
-from backproof.verdicts import Check, Verdict
 
 # tests are no package, so that a neighbour is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent.parent / "truth"))

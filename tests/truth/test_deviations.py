@@ -10,9 +10,9 @@ import pytest
 from backproof.candidates.contract import Answer
 from backproof.cases import Case, NetworkSpec, build_case
 from backproof.comparison import Bounds, Verdict, compare
+from backproof.judging.verdicts import Check
 from backproof.truth import autograd, exact
 from backproof.truth.deviations import DEVIATIONS, VERSION, met
-from backproof.verdicts import Check
 
 # tests are no package, so that a neighbour is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent))

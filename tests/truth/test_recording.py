@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from backproof.bounds import Bounds
 from backproof.cases import NetworkSpec, build_case
+from backproof.judging.bounds import Bounds
 from backproof.truth import exact, recording
 from backproof.truth.recording import LEVELS, Recording, TooManyError, inputs_of
 

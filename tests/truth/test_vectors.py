@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backproof.bounds import Bounds
+from backproof.campaign.shards import Task, examine_shard
 from backproof.cases import Domain, NetworkSpec, build_case
+from backproof.judging.bounds import Bounds
 from backproof.route import check
-from backproof.shards import Task, examine_shard
 from backproof.truth import autograd, exact
 from backproof.truth.recording import LEVELS, NO_CHECKSUM, inputs_of
 from backproof.truth.vectors import NotRecordedError, Vectors, VectorsError, replayed

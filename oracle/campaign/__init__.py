@@ -1,0 +1,1 @@
+"""Many cases: shards, who examines them, what is kept of them, and what they add up to."""

@@ -1,0 +1,261 @@
+"""Where the chained bound decides nothing: a case's samples one by one, each equation on the candidate's own values.
+
+Whether backpropagation is right can be seen on one sample at a time, with one layer's bound, at any depth:
+`residuals.py`. What fails there is wrong, provided that the candidate computes as the equations do; a correct one of
+another kind (forward mode, dual numbers) may fail. So a failure counts only where the same candidate passes the same
+tests on networks that the chained bound does decide, and agrees there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from backproof.candidates.contract import Answer, Candidate
+from backproof.cases.case import Case, build_case
+from backproof.cases.gradients import Array
+from backproof.cases.sampling import iterate_specs
+from backproof.comparison import PROPAGATED, given_for
+from backproof.judging import doubts
+from backproof.judging.bounds import Bounds, Key
+from backproof.judging.doubts import entry
+from backproof.judging.residuals import Residual, residuals
+from backproof.judging.verdicts import Check, Verdict
+from backproof.truth.divisors import divisor
+
+SAMPLES = 8
+"""How many samples of a batch are looked at one by one, where the whole network is too deep or beside a kink."""
+GLANCES = 2
+"""How many at most, where all agree and only an error within the bound could still hide, or where numbers of the batch
+saturate or cancel: single samples saturate as well."""
+WITNESSES = 6
+"""How many networks that the chained bound decides vouch for a candidate."""
+SEARCHED = 60
+"""How many networks of its domain are searched for them."""
+
+ADDS_UP = "each sample's equations hold on the candidate's own values, and the samples add up"
+"""The note of an agreement on a sum that cancels."""
+
+Ask = Callable[[Candidate, Case], Answer]
+Judge = Callable[[Case, Answer], tuple[Check, ...]]
+
+
+@dataclass
+class Settlement:
+    """One candidate's local tests, and whether it is known to pass them.
+
+    ask: how the candidate is called; judge: how an answer is compared by the chained bound.
+    """
+
+    candidate: Candidate
+    ask: Ask
+    judge: Judge
+    _vouched: dict[str, bool] = field(default_factory=dict)
+
+    def settle(self, case: Case, checks: tuple[Check, ...], wide: Collection[Key] = ()) -> tuple[Check, ...]:
+        """The checks with what single samples show: a broken equation disagrees; on one sample, kept ones agree.
+
+        wide: quantities that agree by a bound in which an error could hide. For them alone, no more samples are asked
+        than it takes until one shows as much of their equation as must show, and GLANCES at most.
+        """
+        opened = tuple(check for check in checks if is_open(check) or (check.quantity, check.layer) in wide)
+        unseen, last = opened, None
+        samples = SAMPLES if any(check.note in (doubts.DEPTH, doubts.KINK) for check in opened) else GLANCES
+        for sample, tests in self._tested(case, samples):
+            broken = next((residual for residual in tests if not residual.holds), None)
+            if broken is not None:
+                return _accused(checks, opened, sample, broken) if self.vouched(case.spec.dtype) else checks
+            unseen, last = tuple(check for check in unseen if not _seen(check, tests, case.spec.dtype)), tests
+            if not unseen:
+                break
+        if case.spec.batch_size == 1 and last is not None and all(residual.tells for residual in last):
+            return tuple(_agreed(check) for check in checks)
+        return checks
+
+    def add_up(self, case: Case, checks: tuple[Check, ...], given: Answer, bounds: Bounds) -> tuple[Check, ...]:
+        """The checks, with sums over a batch that cancel agreeing where each sample is right and they do add up.
+
+        How large the terms of a sum are, no bound on it remembers. Each sample by itself shows its share, c_n g_n with
+        c_n = divisor(sample) / divisor(batch), and that every equation holds which made it. The batch adds nothing but
+
+            |g - sum_n c_n g_n| <= 2 e     e the bound on g, by which two right answers differ twice at most
+
+        and e must be less than half the largest of the shares, so that one that is left out or counted twice shows. A
+        penalty has no share in any sample; with one nothing is said.
+        """
+        summed = [check for check in checks if _is_lost_in_a_sum(check, case)]
+        shares = self._shares(case) if summed and case.spec.penalty is None else ()
+        if not shares:
+            return checks
+        return tuple(
+            check._replace(note=ADDS_UP, verdict=Verdict.AGREE)
+            if any(check is one for one in summed) and _adds_up(check, given, shares, bounds, case.spec.dtype)
+            else check
+            for check in checks
+        )
+
+    def _shares(self, case: Case) -> tuple[tuple[float, Answer], ...]:
+        """(c_n, the answer to sample n alone) for all samples that count; none unless every equation of them holds.
+
+        The tests of all samples count together, each as if its samples were the rows of one array: a unit that is dead
+        on one of them shows on others. Every sample has to show BP4, which is what it gives to dW, and the loss. Where
+        the readings of a delta or an a are 0, the equations go on with what is predicted, and are tested further down.
+        """
+        shares: list[tuple[float, Answer]] = []
+        found: dict[tuple[str, int | None, str], list[Residual]] = defaultdict(list)
+        for sample in range(case.spec.batch_size):
+            one = case.sample(sample)
+            if divisor(one) == 0.0:
+                continue  # an ignored target: the mean over none is no number, and has no share
+            answer = self.ask(self.candidate, one) if self._may_ask(one, case) else None
+            if answer is None or not _legible(one, answer):
+                return ()
+            for test in residuals(one, answer):
+                if not test.holds:
+                    return ()
+                found[test.equation, test.layer, test.quantity].append(test)
+            shares.append((divisor(one) / divisor(case), answer))
+        shown = all(
+            doubts.decides(max(test.bound for test in row), max(test.size for test in row))
+            and (len(row) == len(shares) or (equation != "BP4" and quantity != "loss"))
+            for (equation, _, quantity), row in found.items()
+        )
+        return tuple(shares) if shown and _reached(found, case) else ()
+
+    def vouched(self, dtype: str) -> bool:
+        """Whether the candidate keeps every equation on networks where the chained bound says that it is right."""
+        if dtype not in self._vouched:
+            self._vouched[dtype] = self._witnessed(dtype)
+        return self._vouched[dtype]
+
+    def _witnessed(self, dtype: str) -> bool:
+        if dtype not in self.candidate.domain.dtypes:
+            return False
+        domain = replace(self.candidate.domain, dtypes=(dtype,))
+        witnesses = 0
+        for count, spec in enumerate(iterate_specs(domain, seed=0, shard=0)):
+            if witnesses == WITNESSES or count == SEARCHED:
+                break
+            case = build_case(spec)
+            one = case.sample(0)
+            if not self._may_ask(one, case):
+                continue
+            answer = self.ask(self.candidate, one)
+            if not _legible(one, answer) or not _agrees(self.judge(one, answer)):
+                continue
+            if not all(residual.holds for residual in residuals(one, answer)):
+                return False
+            witnesses += 1
+        return witnesses > 0
+
+    def _tested(self, case: Case, samples: int) -> Iterator[tuple[int, list[Residual]]]:
+        """(sample, its residuals) for up to so many samples, evenly spaced."""
+        for sample in range(0, case.spec.batch_size, -(-case.spec.batch_size // samples)):
+            one = case.sample(sample)
+            if self._may_ask(one, case):
+                answer = self.ask(self.candidate, one)
+                if _legible(one, answer):
+                    yield sample, residuals(one, answer)
+
+    def _may_ask(self, one: Case, case: Case) -> bool:
+        """Whether the candidate supports a single sample, and that one counts: the mean over no target is no number.
+
+        A case from outside the domain was asked for all the same; then so may be its samples.
+        """
+        domain = self.candidate.domain
+        return (domain.contains(one.spec) or not domain.contains(case.spec)) and divisor(one) != 0.0
+
+
+def is_open(check: Check) -> bool:
+    """Whether a check is of the kind that single samples settle: undecided, or decided by the propagated bound alone.
+
+    Numbers that underflow show nothing that could be read.
+    """
+    if check.verdict is Verdict.UNDECIDED:
+        return check.note != doubts.UNDERFLOW
+    return check.verdict is Verdict.AGREE and check.note.startswith(PROPAGATED)
+
+
+def _is_lost_in_a_sum(check: Check, case: Case) -> bool:
+    summed = check.quantity in ("weight", "bias") or (check.quantity == "loss" and case.spec.reduction != "none")
+    cancels = check.verdict is Verdict.UNDECIDED and check.note == doubts.CANCELLATION
+    return summed and cancels and case.spec.batch_size > 1
+
+
+def _reached(found: Collection[tuple[str, int | None, str]], case: Case) -> bool:
+    """Whether the way back was tested in every layer: one whose delta nothing shows is passed over otherwise."""
+    return all(
+        ("BP1" if number == case.spec.depth else "BP2", number, "delta") in found
+        for number in range(1, case.spec.depth + 1)
+    )
+
+
+def _adds_up(check: Check, given: Answer, shares: tuple[tuple[float, Answer], ...], bounds: Bounds, dtype: str) -> bool:
+    """Whether the batch's quantity is the sum of its samples' shares, to within what two right answers may differ."""
+    whole = given_for(given, check.quantity, check.layer)
+    parts = [(scale, given_for(answer, check.quantity, check.layer)) for scale, answer in shares]
+    if whole is None:
+        return False
+    terms = np.array([scale * part.astype(np.float64) for scale, part in parts if part is not None])
+    limit = 2.0 * entry(bounds.limit("textbook", dtype=dtype, against="truth"), check.quantity, check.layer)
+    if len(terms) < len(parts) or terms.shape[1:] != limit.shape:
+        return False
+    adds = np.abs(whole.astype(np.float64).reshape(limit.shape) - terms.sum(axis=0)) <= limit
+    return bool(adds.all()) and doubts.decides(float(limit.max()), float(np.abs(terms).max()))
+
+
+def _seen(check: Check, tests: list[Residual], dtype: str) -> bool:
+    """Whether a sample shows so much of a check's equation that it needs no other one; undecided ones take them all."""
+    if check.verdict is Verdict.UNDECIDED:
+        return False
+    equation = "delta" if check.layer is not None else check.quantity
+    found = [test for test in tests if test.layer == check.layer and test.quantity == equation]
+    return any(test.equation != "BP3" and test.power <= doubts.SHOWN[dtype] for test in found)
+
+
+def _accused(checks: tuple[Check, ...], opened: tuple[Check, ...], sample: int, broken: Residual) -> tuple[Check, ...]:
+    where = "the loss" if broken.layer is None else f"layer {broken.layer}"
+    note = (
+        f"{broken.equation} does not hold at {where} on the candidate's own numbers: "
+        f"{broken.excess:.3g} times what rounding explains, with sample {sample} alone"
+    )
+    return tuple(
+        check._replace(verdict=Verdict.DISAGREE, note=note) if check in opened and _shows(check, broken) else check
+        for check in checks
+    )
+
+
+def _shows(check: Check, broken: Residual) -> bool:
+    """Whether a check is of a quantity in which the broken equation shows; an activation shows in dW above it."""
+    if check.max_abs_error is None:
+        return False
+    if broken.quantity == "activation":
+        return check.quantity == "weight" and broken.layer is not None and check.layer == broken.layer + 1
+    if broken.layer is None:
+        return check.quantity == broken.quantity
+    kinds = ("delta", "weight", "bias") if broken.quantity == "delta" else (broken.quantity,)
+    return check.quantity in kinds and check.layer == broken.layer
+
+
+def _agreed(check: Check) -> Check:
+    if check.verdict is not Verdict.UNDECIDED:
+        return check
+    return check._replace(verdict=Verdict.AGREE, note="each equation holds on the candidate's own values")
+
+
+def _agrees(checks: tuple[Check, ...]) -> bool:
+    return all(check.verdict in (Verdict.AGREE, Verdict.NOT_OFFERED) for check in checks)
+
+
+def _legible(case: Case, answer: Answer) -> bool:
+    """Whether the answer has every weight and bias gradient in its right shape: the readings need them all."""
+    given = (*answer.weights, *answer.biases)
+    wanted = (*case.weights, *case.biases)
+    return answer.failure is None and [_shape(array) for array in given] == [_shape(array) for array in wanted]
+
+
+def _shape(array: Array | None) -> tuple[int, ...] | None:
+    return None if array is None else array.shape

@@ -1,0 +1,280 @@
+"""Settlement: what single samples decide where the chained bound cannot, and what they may not decide."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backproof.candidates.builtin import Scratch
+from backproof.candidates.contract import Answer
+from backproof.cases import Domain, NetworkSpec, build_case
+from backproof.cases.gradients import ReadOff
+from backproof.comparison import PROPAGATED, Bounds, compare
+from backproof.examine import Examiner, ask
+from backproof.judging import doubts
+from backproof.judging.verdicts import Verdict, whole_call
+from backproof.settling.settle import ADDS_UP, Settlement, is_open
+from backproof.truth import autograd
+
+DEEP = "-".join(["64"] * 31) + ",tanh,mse,mean,{samples},{dtype},normal,s3"
+
+
+class Faulty(Scratch):
+    """scratch with the first layer's gradients times a factor, in networks deeper than any that vouches for it."""
+
+    def __init__(self, factor: float, *, spared: int = 6) -> None:
+        super().__init__()
+        self.factor = factor
+        self.spared = spared
+
+    def answer(self, case):
+        """The right answer but for the first layer of a deep network."""
+        given = super().answer(case)
+        if case.spec.depth <= self.spared:
+            return given
+        factor = np.dtype(case.spec.dtype).type(self.factor)
+        weights = (given.weights[0] * factor, *given.weights[1:])
+        biases = (given.biases[0] * factor, *given.biases[1:])
+        return replace(given, weights=weights, biases=biases, deltas=None, inputs=None)
+
+
+class Otherwise(Scratch):
+    """A candidate that is right within the chained bound and keeps no equation: its gradients are rounded to a grid."""
+
+    def answer(self, case):
+        """Every gradient moved by a tenth of what rounding explains."""
+        given = super().answer(case)
+        limit = Bounds(case).limit()
+        weights = tuple(w + 0.1 * e for w, e in zip(given.weights, limit.weights, strict=True))
+        return replace(given, weights=tuple(np.asarray(w, case.spec.dtype) for w in weights), deltas=None, inputs=None)
+
+
+def settlement(candidate) -> Settlement:
+    """One candidate's settlement, compared with PyTorch."""
+    return Settlement(
+        candidate, ask, lambda case, answer: compare(case, answer, autograd.reference(case), Bounds(case))
+    )
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("samples", ["n1", "n4"])
+@pytest.mark.parametrize("factor", [0.0, *(pytest.param(f, marks=pytest.mark.no_cover) for f in (-1.0, 1.0005))])
+def test_settle_finds_a_wrong_first_layer_at_depth_30(factor, samples, dtype):
+    """A first layer's gradient that is zero, of the wrong sign or 1.0005 times too large is wrong at any depth."""
+    case = build_case(NetworkSpec.parse(DEEP.format(samples=samples, dtype=dtype)))
+    checks = Examiner(Faulty(factor)).examine(case)
+    wrong = {(check.quantity, check.layer) for check in checks if check.verdict.fails}
+    assert wrong == {("weight", 1), ("bias", 1)}
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_settle_leaves_a_right_candidate_alone(dtype):
+    """The same network, computed rightly, agrees in every quantity."""
+    case = build_case(NetworkSpec.parse(DEEP.format(samples="n4", dtype=dtype)))
+    assert {check.verdict for check in Examiner(Scratch()).examine(case)} == {Verdict.AGREE}
+
+
+def test_settle_blesses_on_one_sample_what_no_bound_decides():
+    """Where every equation holds on one sample and could have failed, an undecided quantity agrees."""
+    case = build_case(NetworkSpec.parse("3-4-2,tanh,mse,mean,n1,f64,normal,s1"))
+    open_checks = tuple(
+        check._replace(verdict=Verdict.UNDECIDED, note="depth")
+        for check in compare(case, ask(Scratch(), case), autograd.reference(case), Bounds(case))
+    )
+    settled = settlement(Scratch()).settle(case, open_checks)
+    assert {check.verdict for check in settled} == {Verdict.AGREE}
+    assert {check.note for check in settled} == {"each equation holds on the candidate's own values"}
+
+
+def test_settle_on_a_batch_blesses_nothing():
+    """Samples one by one do not show how they are added up."""
+    case = build_case(NetworkSpec.parse("3-4-2,tanh,mse,mean,n3,f64,normal,s1"))
+    checks = tuple(
+        check._replace(verdict=Verdict.UNDECIDED, note="depth")
+        for check in compare(case, ask(Scratch(), case), autograd.reference(case), Bounds(case))
+    )
+    assert settlement(Scratch()).settle(case, checks) == checks
+
+
+def test_settle_accuses_nobody_whom_nothing_vouches_for():
+    """A candidate that breaks the equations where the chained bound calls it right is of another kind, not wrong."""
+    domain = Domain(depth=(2, 4), dtypes="float64", losses="mse", activations="tanh")
+    candidate = Otherwise()
+    candidate.domain = domain
+    found = settlement(candidate)
+    assert not found.vouched("float64")
+    case = build_case(NetworkSpec.parse("3-4-4-2,tanh,mse,mean,n1,f64,normal,s1"))
+    checks = tuple(
+        check._replace(verdict=Verdict.UNDECIDED, note="depth")
+        for check in compare(case, ask(candidate, case), autograd.reference(case), Bounds(case))
+    )
+    assert not any(check.verdict.fails for check in found.settle(case, checks))
+
+
+def test_vouched_needs_a_network_to_vouch():
+    """No dtype of the domain, no single sample, no legible answer: nothing vouches."""
+
+    class Silent(Scratch):
+        def answer(self, case):
+            return Answer(failure="error", message="nothing")
+
+    assert not settlement(Silent()).vouched("float64")
+    batches = Scratch()
+    batches.domain = Domain(batch_size=(2, 4))
+    assert not settlement(batches).vouched("float64")
+    narrow = Scratch()
+    narrow.domain = Domain(dtypes="float64")
+    assert settlement(narrow).vouched("float64")
+    assert not settlement(narrow).vouched("float32")
+
+
+class Counting(Scratch):
+    """scratch, and how often it was asked."""
+
+    asked = 0
+
+    def answer(self, case):
+        """The right answer."""
+        self.asked += 1
+        return super().answer(case)
+
+
+# Hidden layers of 16 in float32: the chained bound of the first layer decides, but an error of 2^-11 could hide in it.
+WIDE = "16-16-16-16-16,{activation},mse,mean,n{samples},f32,normal,s1"
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1.0005])
+def test_settle_finds_what_could_hide_within_a_bound_that_decides(factor, activation):
+    """Zero, the wrong sign, or 1.0005 times the right size, where the chained bound alone would have agreed."""
+    case = build_case(NetworkSpec.parse(WIDE.format(activation=activation, samples=4)))
+    candidate = Faulty(factor, spared=3)
+    bounds = Bounds(case)
+    checks = compare(case, ask(candidate, case), autograd.reference(case), bounds)
+    assert ("weight", 1) in bounds.wide or any(check.verdict.fails for check in checks)
+    assert {check.quantity for check in Examiner(candidate).examine(case) if check.verdict.fails} == {"weight", "bias"}
+
+
+def test_settle_asks_no_more_samples_than_it_takes():
+    """One sample of a batch shows every equation to more than must show; a case without a wide bound asks none."""
+    candidate = Counting()
+    case = build_case(NetworkSpec.parse(WIDE.format(activation="tanh", samples=32)))
+    assert {check.verdict for check in Examiner(candidate).examine(case)} == {Verdict.AGREE}
+    assert candidate.asked == 2
+    Examiner(candidate).examine(build_case(NetworkSpec.parse(case.spec.id.replace("f32", "f64"))))
+    assert candidate.asked == 3
+
+
+def test_is_open_names_what_single_samples_settle():
+    """What is undecided, but for numbers that underflow, and what only the propagated bound decided."""
+    check = whole_call(Verdict.UNDECIDED, "depth")
+    assert is_open(check)
+    assert is_open(check._replace(note="kink"))
+    assert is_open(check._replace(note="saturation"))
+    assert not is_open(check._replace(note="underflow"))
+    assert is_open(check._replace(verdict=Verdict.AGREE, note=PROPAGATED))
+    assert not is_open(check._replace(verdict=Verdict.AGREE, note=""))
+    assert not is_open(check._replace(verdict=Verdict.DISAGREE))
+
+
+# --- Sums over a batch that cancel ---
+
+# Two outputs of a softmax: db of the last layer is a sum of 24 numbers near 0.1 that leaves 1e-5.
+SUMS = "4-8-3-2,softshrink=1-hardtanh=-1+2-softmax,mse,batchmean,n24,f32,normal,s28964517,bias=101"
+
+
+def doubted(case, candidate):
+    """The checks of the comparison, each sum over the batch undecided because its terms cancel."""
+    bounds, answer = Bounds(case), ask(candidate, case)
+    checks = compare(case, answer, autograd.reference(case), bounds)
+    summed = ("loss", "weight", "bias")
+    checks = tuple(
+        check._replace(verdict=Verdict.UNDECIDED, note=doubts.CANCELLATION) if check.quantity in summed else check
+        for check in checks
+    )
+    return case, checks, answer, bounds
+
+
+def undecided(checks):
+    """What is left undecided."""
+    return {(check.quantity, check.layer) for check in checks if check.verdict is Verdict.UNDECIDED}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SUMS,
+        "3-4-2,tanh,mse,sum,n3,f64,normal,s1",
+        "3-4-2,relu-identity,mse,mean,n8,f64,normal,s3",
+        "3-4-4,relu-log_softmax,nll=weighted+1,mean,n9,f64,normal,s2,bias=01",
+    ],
+)
+def test_samples_that_are_right_and_add_up_agree(text):
+    """Units that are dead on some samples, layers without bias and ignored targets stand in nobody's way."""
+    case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(text)), Scratch())
+    assert undecided(checks)
+    settled = settlement(Scratch()).add_up(case, checks, answer, bounds)
+    assert not undecided(settled)
+    assert {check.note for check in settled if check.quantity == "bias"} == {ADDS_UP}
+
+
+class Altered(Scratch):
+    """scratch with its answers to single samples, or to batches, changed."""
+
+    def __init__(self, *, of_samples=lambda answer: answer, of_batches=lambda answer: answer):
+        super().__init__()
+        self.of_samples, self.of_batches = of_samples, of_batches
+
+    def answer(self, case):
+        """The changed answer."""
+        return (self.of_samples if case.spec.batch_size == 1 else self.of_batches)(super().answer(case))
+
+
+def first_times(factor):
+    """An answer with the first layer's gradients times a factor."""
+    return lambda answer: replace(
+        answer,
+        weights=(answer.weights[0] * factor, *answer.weights[1:]),
+        biases=(answer.biases[0] * factor, *answer.biases[1:]),
+    )
+
+
+ORDINARY = "3-4-2,tanh,mse,sum,n3,f64,normal,s1"
+
+
+def test_a_batch_that_is_not_the_sum_stays_undecided():
+    """One sample counted twice, or a mean for a sum: what does not add up is no agreement."""
+    candidate = Altered(of_batches=first_times(1.0 / 3.0))
+    settled = settlement(candidate).add_up(*doubted(build_case(NetworkSpec.parse(ORDINARY)), candidate))
+    assert undecided(settled) == {("weight", 1), ("bias", 1)}
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        Altered(of_samples=first_times(1.0005), of_batches=first_times(1.0005)),
+        Altered(of_samples=lambda answer: Answer(failure="error", message="one sample is too few")),
+    ],
+    ids=["wrong samples", "no samples"],
+)
+def test_samples_that_are_not_right_settle_nothing(candidate):
+    """They may add up as well as they like."""
+    case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(ORDINARY)), candidate)
+    assert settlement(candidate).add_up(case, checks, answer, bounds) == checks
+
+
+def test_what_is_no_sum_or_has_a_penalty_is_not_added_up():
+    """Deltas and unreduced losses are no sums over the batch, and a penalty belongs to no sample."""
+    for text in (f"{ORDINARY},penalty=0.01+0.1", ORDINARY.replace("n3", "n1")):
+        case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(text)), Scratch())
+        assert settlement(Scratch()).add_up(case, checks, answer, bounds) == checks
+    case, checks, answer, bounds = doubted(build_case(NetworkSpec.parse(ORDINARY.replace("sum", "none"))), Scratch())
+    assert undecided(settlement(Scratch()).add_up(case, checks, answer, bounds)) == {("loss", None)}
+
+
+def test_a_bound_as_large_as_every_share_settles_nothing():
+    """A sum of which each term could be rounding itself."""
+    case, checks, answer, _ = doubted(build_case(NetworkSpec.parse(ORDINARY)), Scratch())
+    wide = Bounds(case, {("bias", 2): ReadOff(np.full(2, 1e3), np.ones(2, dtype=bool))})
+    assert undecided(settlement(Scratch()).add_up(case, checks, answer, wide)) == {("bias", 2)}
