@@ -52,3 +52,4 @@ def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(naming, "PARTNERS", 1)
     monkeypatch.setattr(naming, "OVERLAPPING", ())
+    monkeypatch.setattr(naming, "EVERY", 1_000)

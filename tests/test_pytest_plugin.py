@@ -145,6 +145,7 @@ def test_unused_it_imports_itself_alone():
     assert done.stdout.split() == ["backproof", "backproof.pytest_plugin"]
 
 
+@pytest.mark.no_cover
 def test_a_failing_test_shows_the_diagnosis_once_and_none_of_our_frames(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ):

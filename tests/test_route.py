@@ -63,6 +63,8 @@ def test_check_is_a_public_name():
     assert check(cases=3, keep=False).candidate == "scratch"
 
 
+@pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
 def test_check_disagrees_with_what_is_wrong():
     """Exit code 1, the rows set apart, and the smallest case named."""
     report = check(Scripted(lambda case: replace(scratch(case), inputs=scratch(case).inputs + 1.0)), cases=20)
@@ -207,6 +209,7 @@ def test_check_takes_one_candidate_at_a_time(tmp_path: Path):
         check(str(path))
 
 
+@pytest.mark.no_cover
 def test_progress_hears_of_every_case_once(monkeypatch: pytest.MonkeyPatch):
     """Cases only grow, and the wrong ones are counted across shards."""
     monkeypatch.setattr("backproof.route.CASES_PER_SHARD", 10)
@@ -321,6 +324,7 @@ class Negated(Scripted):
         return Answer(loss=right.loss, weights=right.weights, biases=biases)
 
 
+@pytest.mark.no_cover
 def test_what_is_wrong_is_diagnosed_and_written(tmp_path, monkeypatch):
     """The table of the equations and the script of the smallest network stand beside the others, if all may be told."""
     for hints, written in (("all", True), ("where", False), ("none", False)):

@@ -32,6 +32,7 @@ class Several:
         return replace(plain, weights=tuple(weight + 1.0 for weight in right.weights))
 
 
+@pytest.mark.no_cover
 def test_each_group_is_named_and_made_small_by_itself():
     """What the whole run does not explain may be plain in one of its parts."""
     candidate = Several()

@@ -13,6 +13,9 @@ from backproof.diagnosis.hypotheses import Hypothesis
 from backproof.diagnosis.naming import Named, name
 from backproof.scratch import Backprop
 
+# The search itself is covered by the tests of the diagnosis.
+pytestmark = pytest.mark.no_cover
+
 ROOM = Domain(
     depth=(1, 4),
     width=(1, 6),
@@ -41,7 +44,6 @@ def named(failing):
     return found
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "slug",
     [

@@ -150,6 +150,7 @@ def test_whole_numbers_are_not_printed_short():
     assert printed_short(inquiry, [replace(exhibit, answer=replace(exhibit.answer, written=b""))]) is None
 
 
+@pytest.mark.no_cover
 def test_numbers_printed_short_are_the_diagnosis():
     """No equation is blamed for what printing cut off."""
     specs = [NetworkSpec.parse("2-2,sigmoid,half_squared_error,sum,n1,f64,normal,s1")]

@@ -95,6 +95,7 @@ def test_function_of_its_arguments_keeps_no_state(candidate):
     assert not keeps_state(Planted((Plant(BY_NAME["bias_negated"]),), DOMAIN), CASE)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("remembered", "name"),
     [
