@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, REDUCTIONS, Formula, variants
@@ -162,7 +162,7 @@ class Domain:
     @cached_property
     def plan(self) -> Plan:
         """What build_spec draws from."""
-        return Plan(self)
+        return _plan(self)
 
     @cached_property
     def outputs(self) -> tuple[Formula, ...]:
@@ -257,4 +257,10 @@ def _written(value: object) -> object:
 
 
 _FREE: Final = {"depth": (1, 6), "width": (1, 16), "output_width": None}
+@lru_cache(maxsize=64)
+def _plan(domain: Domain) -> Plan:
+    """The plan of a domain, made once for all that are equal: it takes longer than a small network's gradients."""
+    return Plan(domain)
+
+
 DEFAULT_DOMAIN: Final = Domain()
