@@ -53,3 +53,13 @@ def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(naming, "PARTNERS", 1)
     monkeypatch.setattr(naming, "OVERLAPPING", ())
     monkeypatch.setattr(naming, "EVERY", 1_000)
+
+
+@pytest.fixture
+def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages with empty plots, for tests of anything else: drawing takes longer than a small run."""
+    from backproof.reports.plots import Plot
+
+    names = ("coverage", "errors", "depth", "batch_size")
+    blank = tuple(Plot(name=name, title=name, words=name, svg="<svg></svg>") for name in names)
+    monkeypatch.setattr("backproof.reports.page.plots", lambda measures: blank)

@@ -151,6 +151,7 @@ def files(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
+@pytest.mark.usefixtures("blank_plots")
 def test_reports_are_the_same_bytes_for_one_worker_and_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Shards are the unit of work, and their order is theirs."""
     monkeypatch.setattr("backproof.route.CASES_PER_SHARD", 10)
@@ -325,11 +326,12 @@ class Negated(Scripted):
 
 
 @pytest.mark.no_cover
+@pytest.mark.usefixtures("blank_plots")
 def test_what_is_wrong_is_diagnosed_and_written(tmp_path, monkeypatch):
     """The table of the equations and the script of the smallest network stand beside the others, if all may be told."""
     for hints, written in (("all", True), ("where", False), ("none", False)):
         place = tmp_path / hints
-        found = check(Negated(), cases=12, report=place, hints=hints)
+        found = check(Negated(), SMALL, cases=12, report=place, hints=hints)
         (diagnosis,) = found.findings.diagnoses
         monkeypatch.setattr("backproof.route.diagnose", lambda *_, findings=found.findings, **__: findings)  # once
         assert (diagnosis.equation, diagnosis.fault) == ("BP3", "bias_negated")

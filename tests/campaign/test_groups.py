@@ -33,6 +33,7 @@ class Several:
 
 
 @pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
 def test_each_group_is_named_and_made_small_by_itself():
     """What the whole run does not explain may be plain in one of its parts."""
     candidate = Several()
