@@ -116,12 +116,15 @@ def _around(domain: Domain, spec: NetworkSpec) -> list[Domain]:
 
 def shown(inquiry: Inquiry, wrong: Sequence[Exhibit], named: Named) -> Exhibit | None:
     """The smallest network that shows it: by the named fault and no other, else by that fault, else any that fails."""
-    kind = min((exhibit.case.spec for exhibit in wrong), key=_unfamiliar)
     best = named.best
+    parts = () if best is None or len(best.plants) < 2 else tuple(replace(best, plants=(one,)) for one in best.plants)
+    # Where one of two mistakes explains all, as in a single layer, no network of that kind shows them both.
+    telling = [exhibit for exhibit in wrong if not any(reproduces(part, exhibit) for part in parts)]
+    kind = min((exhibit.case.spec for exhibit in telling or wrong), key=_unfamiliar)
     if best is not None:
         fitting = {hypothesis.names for hypothesis in named.hypotheses}
         # On a network of a layer or two, what is everywhere is also what is in one place.
-        rivals = tuple(
+        rivals = parts + tuple(
             each
             for each in singles(inquiry.learning_rate(kind.dtype))
             if each.plants[0].position == "all" and each.names not in fitting

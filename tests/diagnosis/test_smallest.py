@@ -11,7 +11,8 @@ from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.diagnosis.hypotheses import Hypothesis
-from backproof.diagnosis.smallest import reproduces, smallest
+from backproof.diagnosis.naming import Named
+from backproof.diagnosis.smallest import reproduces, shown, smallest
 from backproof.scratch import Backprop
 
 FAILING = NetworkSpec.parse("3-4-5-2,tanh-tanh-sigmoid,half_squared_error,sum,n4,f64,normal,s1")
@@ -131,3 +132,23 @@ def test_formula_that_cannot_be_computed_is_reproduced_by_one_that_cannot(handwr
     exhibit = Inquiry(handwritten(domain=Domain())).exhibit(build_case(FAILING))
     assert not reproduces(fails, exhibit)
     assert reproduces(fails, Inquiry(Planted(fails.plants)).exhibit(build_case(FAILING)))
+
+
+def test_two_mistakes_are_shown_on_a_kind_of_network_that_has_both(monkeypatch):
+    """A single layer has no hidden delta: the search begins where both are needed for the candidate's numbers."""
+    both = Hypothesis((*of("weight_summed_over_neurons").plants, *of("hidden_delta_zero").plants))
+    inquiry = Inquiry(Planted(both.plants, Domain(dtypes="float64")))
+    single = "3-2,sigmoid,half_squared_error,sum,n2,f64,normal,s1"  # of familiar parts alone, but of one layer
+    deep = "3-4-2,softsign-sigmoid,half_squared_error,sum,n2,f64,normal,s1"
+    wrong = [inquiry.exhibit(build_case(NetworkSpec.parse(text))) for text in (single, deep)]
+    searched = []
+
+    def noted(inquiry, failing, hypothesis, rivals=()):
+        searched.append(failing.id)
+        return smallest(inquiry, failing, hypothesis, rivals)
+
+    monkeypatch.setattr("backproof.diagnosis.smallest.smallest", noted)
+    found = shown(inquiry, wrong, Named((both,)))
+    assert searched == [deep]
+    assert found.case.spec.depth == 2
+    assert reproduces(both, found)
