@@ -257,6 +257,8 @@ def _written(value: object) -> object:
 
 
 _FREE: Final = {"depth": (1, 6), "width": (1, 16), "output_width": None}
+
+
 @lru_cache(maxsize=64)
 def _plan(domain: Domain) -> Plan:
     """The plan of a domain, made once for all that are equal: it takes longer than a small network's gradients."""
