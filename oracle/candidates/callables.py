@@ -52,6 +52,11 @@ class Network:
     upstream: Any
 
 
+def elsewhere(*_: object) -> object:
+    """What stands in the place of a function that another process has, and that is asked through that process alone."""
+    raise RuntimeError("this candidate's function is in another process: ask the candidate, not its function")
+
+
 @dataclass(frozen=True, kw_only=True)
 class FunctionCandidate:
     """A function `loss_and_gradients(network, x, y)`; without a declaration it has the default layout.

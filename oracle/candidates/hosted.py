@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Final
 
-from backproof.candidates.callables import FunctionCandidate
+from backproof.candidates.callables import FunctionCandidate, elsewhere
 from backproof.candidates.child import ChildError
 from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
 from backproof.candidates.correspondence import Correspondence
@@ -106,7 +106,7 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
     return tuple(
         HostedCandidate(
             name=each.name,
-            function=_elsewhere,
+            function=elsewhere,
             declaration=each.declaration,
             declared=each.declaration,
             text=each.text,
@@ -115,11 +115,6 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
         )
         for each in found
     )
-
-
-def _elsewhere(*_: object) -> object:
-    """What stands in the place of a function that only its host has."""
-    raise NotImplementedError("a hosted function is called by its host")
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from backproof.candidates import protocol
-from backproof.candidates.callables import FunctionCandidate
+from backproof.candidates.callables import FunctionCandidate, elsewhere
 from backproof.candidates.child import ChildError
 from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
 from backproof.candidates.correspondence import Correspondence
@@ -106,18 +106,13 @@ def program(text: str, *, timeout: float = TIMEOUT) -> ProcessCandidate:
     return ProcessCandidate(
         name=text,
         text=text,
-        function=_elsewhere,
+        function=elsewhere,
         declaration=said.declaration,
         patience=Patience(timeout),
         program=correspondence,
         numbers=count(1),
         says_domain=said.says_domain,
     )
-
-
-def _elsewhere(*_: object) -> object:
-    """What stands in the place of a function: a program has none."""
-    raise NotImplementedError("a program is asked in lines")
 
 
 def _again(text: str, timeout: float) -> ProcessCandidate:

@@ -25,7 +25,7 @@ import numpy as np
 
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
-from backproof.judging.residuals import across, along, with_reading_off, without_penalty
+from backproof.judging.residuals import across, along, own_gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import (
@@ -261,13 +261,7 @@ def _read(case: Case, given: Answer, broken: frozenset[str], arithmetic: Arithme
     x = case.x.astype(np.float64)
     follows = Rounded(x, np.zeros_like(x))
     for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
-        dw = without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
-        dw = with_reading_off(dw, given, "weight", index + 1)
-        bias, db = case.biases[index], None
-        if bias is not None:
-            flat = without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
-            flat = with_reading_off(flat, given, "bias", index + 1)
-            db = Rounded(flat.value[None, :], flat.error[None, :])
+        dw, db = own_gradients(case, given, index, arithmetic)
         inputs = follows
         if index > 0 and "BP0" in broken and not broken & {"BP3", "BP4"} and db is not None:
             read = across(dw, db, arithmetic)

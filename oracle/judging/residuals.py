@@ -197,13 +197,7 @@ def _read(case: Case, given: Offered, arithmetic: Arithmetic) -> list[_Layer]:
     x = case.x.astype(np.float64)
     follows = Rounded(x, np.zeros_like(x))
     for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
-        dw = without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
-        dw = with_reading_off(dw, given, "weight", index + 1)
-        bias, db = case.biases[index], None
-        if bias is not None:
-            flat = without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
-            flat = with_reading_off(flat, given, "bias", index + 1)
-            db = Rounded(flat.value[None, :], flat.error[None, :])
+        dw, db = own_gradients(case, given, index, arithmetic)
         inputs = follows
         if index > 0 and db is not None:
             inputs = _more_exact(across(dw, db, arithmetic), follows)
@@ -215,7 +209,21 @@ def _read(case: Case, given: Offered, arithmetic: Arithmetic) -> list[_Layer]:
     return layers
 
 
-def without_penalty(case: Case, gradient: Array, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool) -> Rounded:
+def own_gradients(case: Case, given: Offered, index: int, arithmetic: Arithmetic) -> tuple[Rounded, Rounded | None]:
+    """A layer's dW (O, I) and db (1, O), or None, as a candidate gave them, without the penalty's part."""
+    dw = _without_penalty(case, np.asarray(given.weights[index]), case.weights[index], arithmetic, is_bias=False)
+    dw = _with_reading_off(dw, given, "weight", index + 1)
+    bias = case.biases[index]
+    if bias is None:
+        return dw, None
+    db = _without_penalty(case, np.asarray(given.biases[index]), bias, arithmetic, is_bias=True)
+    db = _with_reading_off(db, given, "bias", index + 1)
+    return dw, Rounded(db.value[None, :], db.error[None, :])
+
+
+def _without_penalty(
+    case: Case, gradient: Array, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool
+) -> Rounded:
     """The gradient less the penalty's part, which no sample has a share in; 3u, and what the subtraction uncovers."""
     value = gradient.astype(np.float64)
     penalised = penalty_gradient(case, parameter, arithmetic, is_bias=is_bias)
@@ -227,7 +235,7 @@ def without_penalty(case: Case, gradient: Array, parameter: Array, arithmetic: A
     return Rounded(value, error + rounding)
 
 
-def with_reading_off(gradient: Rounded, given: Offered, quantity: str, layer: int) -> Rounded:
+def _with_reading_off(gradient: Rounded, given: Offered, quantity: str, layer: int) -> Rounded:
     """A gradient that was read off a training step has the rounding of that besides."""
     read_off: ReadOff | None = (getattr(given, "read_off", None) or {}).get((quantity, layer))
     return gradient if read_off is None else Rounded(gradient.value, gradient.error + read_off.error)

@@ -231,10 +231,10 @@ def test_check_runs_a_file_in_process_where_that_is_wanted(hostile, monkeypatch:
     assert json.loads(result.stdout.splitlines()[-1])["verdict"] == "cannot_run"
 
 
-def test_hosted_function_is_not_here():
+def test_hosted_function_is_not_here(hostile):
     """Whoever calls it by mistake is told."""
-    with pytest.raises(NotImplementedError, match="called by its host"):
-        hosted._elsewhere()
+    with pytest.raises(RuntimeError, match="in another process: ask the candidate"):
+        hostile("empty").function()
 
 
 def test_hosted_candidate_that_gives_the_same_buffer_twice_is_found_out(hostile):

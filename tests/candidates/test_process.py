@@ -16,7 +16,7 @@ from backproof import check_gradients
 from backproof.candidates import patience, protocol
 from backproof.candidates.contract import CandidateError, load
 from backproof.candidates.layout import Declaration, Layout
-from backproof.candidates.process import ProcessCandidate, _elsewhere, program
+from backproof.candidates.process import ProcessCandidate, program
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.route import check
@@ -234,9 +234,11 @@ def test_candidate_travels_to_another_process_as_its_text():
 
 
 def test_a_program_is_never_called_as_a_function():
-    """It is asked in lines."""
-    with pytest.raises(NotImplementedError, match="in lines"):
-        _elsewhere()
+    """It is asked in lines, through the candidate."""
+    candidate = misbehaving("hang", timeout=3.0)
+    with pytest.raises(RuntimeError, match="in another process: ask the candidate"):
+        candidate.function()
+    candidate.close()
 
 
 def test_a_program_that_describes_nothing_is_told_what_it_looks_like(in_c: str, tmp_path: Path):

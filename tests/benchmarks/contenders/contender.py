@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from benchmarks.problems import LOSSES, Array, Problem
 
@@ -24,6 +24,12 @@ class Found:
     loss: Array | None = None
     weights: Sequence[Array] | None = None
     biases: Sequence[Array] | None = None
+
+    @classmethod
+    def of_parameters(cls, loss: Array, gradients: Sequence[Array]) -> Self:
+        """An answer by all parameters in a row, dC/dW of every layer before dC/db."""
+        layers = len(gradients) // 2
+        return cls(loss, gradients[:layers], gradients[layers:])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,8 +35,7 @@ def _prepare(problem: Problem) -> Callable[[], Any]:
 
 def _read(result: Any, problem: Problem) -> Found:
     loss, gradients = result
-    layers = len(gradients) // 2
-    return Found(np.asarray(loss), gradients[:layers], gradients[layers:])
+    return Found.of_parameters(np.asarray(loss), gradients)
 
 
 VALUE_AND_GRAD: Final = Contender(

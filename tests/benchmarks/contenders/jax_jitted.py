@@ -35,9 +35,7 @@ def _prepare(problem: Problem) -> Callable[[], Any]:
 
 def _read(result: Any, problem: Problem) -> Found:
     loss, gradients = result
-    arrays = [np.asarray(gradient) for gradient in gradients]
-    layers = len(arrays) // 2
-    return Found(np.asarray(loss), arrays[:layers], arrays[layers:])
+    return Found.of_parameters(np.asarray(loss), [np.asarray(gradient) for gradient in gradients])
 
 
 VALUE_AND_GRAD: Final = Contender(

@@ -110,9 +110,7 @@ def _jvp(problem: Problem) -> Step:
 
 def _read(result: Any, problem: Problem) -> Found:
     loss, gradients = result
-    arrays = [tensor.numpy() for tensor in gradients]
-    layers = len(arrays) // 2
-    return Found(loss.detach().numpy(), arrays[:layers], arrays[layers:])
+    return Found.of_parameters(loss.detach().numpy(), [tensor.numpy() for tensor in gradients])
 
 
 EAGER: Final = Contender(
