@@ -18,7 +18,7 @@ from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.judging import doubts
 from backproof.judging.bounds import Bounds, Level, Pair
-from backproof.judging.doubts import decides, entry, shows
+from backproof.judging.doubts import decides, entry, hides
 from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.truth.arithmetic import Arithmetic
 
@@ -141,11 +141,10 @@ def _judge_together(case: Case, pairs: Sequence[Pair], bounds: Bounds) -> Iterat
         strict=False,
     )
     dtype = np.dtype(case.spec.dtype)
-    shown = doubts.SHOWN[case.spec.dtype]
     for pair, start, at, excess, bound, got, wanted, max_error, max_bound, size, nonzero in columns:
         if excess <= 1.0 and decides(max_bound, size) and pair.candidate.dtype == dtype:
             index = _index(at - start, pair.candidate.shape)
-            if not decides(max_bound, shown * size):
+            if hides(max_bound, max_error, size, case.spec.dtype):
                 bounds.wide.add((pair.quantity, pair.layer))
             yield Check(
                 pair.quantity, pair.layer, pair.position, pair.candidate.shape, pair.candidate.size, nonzero,
@@ -260,7 +259,7 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
             if not bounds.chained_is_enough(pair, level, dtype=dtype):
                 note = "; ".join(part for part in (PROPAGATED, note) if part)
             if numbers.decided:
-                if not shows(float(numbers.limit.max()), pair.size, dtype):
+                if hides(float(numbers.limit.max()), float(numbers.error.max()), pair.size, dtype):
                     bounds.wide.add((pair.quantity, pair.layer))
                 return numbers.check(Verdict.AGREE, note)
             same_side = _Numbers(pair, bounds.tightest(pair, "same side", dtype=dtype))
@@ -302,25 +301,28 @@ def _plain(pair: Pair, bounds: Bounds) -> Check | None:
 def _plainly_departs(pair: Pair, bounds: Bounds) -> Check | None:
     """A listed departure of PyTorch's, seen in float64; None where it is not seen there, or none is listed.
 
-    The judge's own evaluation v errs by e_64 at most, the float64 bound against the truth with every subgradient
-    admitted, and so does a right reference: |reference - v| > 2 e_64 shows it wrong. Then v, which is as right as such
-    a reference would be, stands in for it: the candidate agrees where it is within the bound of v.
+    The judge's own evaluation v errs by e_64 at most, the float64 bound against the truth, and so does PyTorch where it
+    does not depart, since that bound is of forms as accurate as its kernels; where a kink may be hit exactly, of every
+    form and subgradient. |reference - v| > 2 e_64 shows it wrong. Then v, which is as right as such a reference would
+    be, stands in for it: the candidate agrees where it is within the bound of v.
     """
     named = deviation(bounds.case, pair.quantity, pair.layer)
     if named is None:
         return None
     own = entry(bounds.evaluation(), pair.quantity, pair.layer)
-    error = entry(bounds.limit("kink", dtype="float64", against="truth"), pair.quantity, pair.layer)
+    level: Level = "kink" if bounds.may_tie() else "accurate"
+    error = entry(bounds.limit(level, dtype="float64", against="truth"), pair.quantity, pair.layer)
     with np.errstate(all="ignore"):
         departs = np.isfinite(own) & np.isfinite(error) & ~(np.abs(pair.reference - own) <= 2.0 * error)
     if not departs.any():
         return None
-    dtype = bounds.case.spec.dtype
     stand_in = pair._replace(reference=own)
-    numbers = _Numbers(stand_in, bounds.tightest(stand_in, "textbook", dtype=dtype))
-    if not (numbers.within and numbers.decided):
-        return None
-    return _Numbers(pair, bounds.tightest(pair, "textbook", dtype=dtype)).check(Verdict.REFERENCE_WRONG, named)
+    for level in ("accurate", "textbook"):
+        limit = bounds.tightest(stand_in, level, dtype=bounds.case.spec.dtype)
+        numbers = _Numbers(stand_in, limit)
+        if numbers.within and numbers.decided:
+            return _Numbers(pair, limit).check(Verdict.REFERENCE_WRONG, named)
+    return None
 
 
 def _plainly_wrong(pair: Pair, bounds: Bounds) -> Check | None:

@@ -13,7 +13,7 @@ from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients, ReadOff
 from backproof.judging.doubts import decides, entry
 from backproof.judging.verdicts import Verdict
-from backproof.truth.arithmetic import Forms, Kinks
+from backproof.truth.arithmetic import Arithmetic, Forms, Kinks
 
 if TYPE_CHECKING:
     from backproof.truth.exact import Enclosure
@@ -180,6 +180,12 @@ class Bounds:
     def asked_exactly(self) -> bool:
         """Whether exact arithmetic was asked."""
         return self._exact is not None
+
+    def may_tie(self) -> bool:
+        """Whether the case may hit a kink exactly in float64, so that it matters which subgradients are admitted."""
+        from backproof.truth.rounding import both_ways, may_tie
+
+        return may_tie(self.case, both_ways(self.case, Arithmetic.of("float64")).layers)
 
     def evaluation(self) -> Gradients:
         """The judge's own values in float64, no further from the truth than the float64 bound."""

@@ -8,7 +8,6 @@ grows; the one on which it grows most is named. A word explains a verdict and ne
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
 from math import inf, log
 from types import MappingProxyType
 from typing import Final
@@ -19,7 +18,7 @@ from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.objective_bounds import objective
-from backproof.truth.rounding import Layer, backward, forward, parameters_of, upstream
+from backproof.truth.rounding import both_ways, upstream
 
 KINK = "kink"
 UNDERFLOW = "underflow"
@@ -75,19 +74,18 @@ def shows(largest_bound: float, size: float, dtype: str) -> bool:
     return decides(largest_bound, SHOWN[dtype] * size)
 
 
+def hides(largest_bound: float, largest_error: float, size: float, dtype: str) -> bool:
+    """Whether an error that matters may stay within a bound unseen: it need not exceed it, and the numbers do differ.
+
+    Numbers within SHOWN / 4 of the reference's largest entry hide none: rounding would have to take away seven eighths
+    of the error that must show, and no more than nine, in that very entry. Numbers that are farther off may be all
+    rounding, or not; single samples tell.
+    """
+    return not shows(largest_bound, size, dtype) and not decides(largest_error, 0.25 * SHOWN[dtype] * size)
+
+
 def _largest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None) -> float:
-    return float(np.max(entry(_errors(case, arithmetic), quantity, layer)))
-
-
-@lru_cache(maxsize=8)
-def _errors(case: Case, arithmetic: Arithmetic) -> Gradients:
-    """All quantities of a case are asked about one after the other."""
-    return backward(case, _layers(case, arithmetic), arithmetic)
-
-
-@lru_cache(maxsize=8)
-def _layers(case: Case, arithmetic: Arithmetic) -> list[Layer]:
-    return forward(case, parameters_of(case), arithmetic)
+    return float(np.max(entry(both_ways(case, arithmetic).errors, quantity, layer)))
 
 
 def entry(gradients: Gradients, quantity: str, layer: int | None) -> Array:
@@ -106,7 +104,7 @@ def entry(gradients: Gradients, quantity: str, layer: int | None) -> Array:
 
 def _steepest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None, size: float) -> str:
     """The cause that multiplied error / value most on the way to the quantity."""
-    layers = _layers(case, arithmetic)
+    layers = both_ways(case, arithmetic).layers
     loss, s = objective(case, layers[-1].outputs, arithmetic)
     # z and not a: an output of 0 is saturation, and is found as that on the way back.
     stages = [(DEPTH, _ratio(layers[-1].z))]

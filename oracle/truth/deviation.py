@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
 from backproof.cases.case import Case
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
-from backproof.truth.rounding import Layer, forward, parameters_of
+from backproof.truth.rounding import both_ways
 
 Concern = Literal["value", "gradient", "both"]
 Options = Mapping[str, Any]
@@ -66,12 +65,12 @@ class Deviation:
             if self.at_output is not None:
                 if spec.loss.name not in names:
                     return False
-                a = _known(_layers(case, dtype)[-1].outputs)
+                a = _known(both_ways(case, arithmetic).layers[-1].outputs)
                 return bool(np.any(self.at_output(a, case.y, case.loss_options, arithmetic)))
             # An error in phi enters every quantity; one in phi' of layer l flows back from there, to layers up to l.
             first = layer or 1 if self.concerns == "gradient" else 1
             return self.at_layer is not None and any(
-                np.any(self.at_layer(_known(_layers(case, dtype)[at].z), formula.options, arithmetic))
+                np.any(self.at_layer(_known(both_ways(case, arithmetic).layers[at].z), formula.options, arithmetic))
                 for at, formula in enumerate(spec.activations)
                 if at + 1 >= first and formula.name in names
             )
@@ -83,12 +82,6 @@ class Deviation:
         if self.concerns == "gradient":
             return quantity != "loss"
         return quantity == "loss" or self.at_layer is not None
-
-
-@lru_cache(maxsize=4)  # one case is asked about once for each of its quantities
-def _layers(case: Case, dtype: str) -> list[Layer]:
-    """The forward pass in float64, with the errors of arithmetic in `dtype`."""
-    return forward(case, parameters_of(case), Arithmetic.of(dtype))
 
 
 def _known(numbers: Rounded) -> Rounded:

@@ -10,26 +10,26 @@ import numpy as np
 
 from backproof.cases import Case, Gradients
 from backproof.truth.arithmetic import Arithmetic, Array
-from backproof.truth.objective_bounds import objective, penalty_gradient
-from backproof.truth.rounding import error_signals, forward, parameters_of
+from backproof.truth.objective_bounds import penalty_gradient
+from backproof.truth.rounding import both_ways
 
 
 def evaluate(case: Case) -> Gradients:
     """Loss and gradients of a case, float64, in the shapes of the reference."""
     arithmetic = Arithmetic.of("float64")
+    found = both_ways(case, arithmetic)
     with np.errstate(all="ignore"):
-        layers = forward(case, parameters_of(case), arithmetic)
-        loss, gradient = objective(case, layers[-1].outputs, arithmetic)
-        deltas, inputs = error_signals(layers, gradient, arithmetic)
         weights = tuple(
             _penalised(delta.value.T @ layer.inputs.value, case, weight, arithmetic, is_bias=False)
-            for delta, layer, weight in zip(deltas, layers, case.weights, strict=True)
+            for delta, layer, weight in zip(found.deltas, found.layers, case.weights, strict=True)
         )
         biases = tuple(
             None if bias is None else _penalised(delta.value.sum(axis=0), case, bias, arithmetic, is_bias=True)
-            for delta, bias in zip(deltas, case.biases, strict=True)
+            for delta, bias in zip(found.deltas, case.biases, strict=True)
         )
-        return Gradients(loss.value, weights, biases, inputs.value, tuple(delta.value for delta in deltas))
+    return Gradients(
+        found.loss.value, weights, biases, found.inputs.value, tuple(delta.value for delta in found.deltas)
+    )
 
 
 def _penalised(gradient: Array, case: Case, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool) -> Array:

@@ -23,6 +23,7 @@ and 5; the allowances of each activation stand in `allowances.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -36,6 +37,7 @@ from backproof.truth.arithmetic import (
     Kinks,
     Rounded,
     highest,
+    lowest,
     lowest_bit,
     ones,
     significant_bits,
@@ -70,9 +72,11 @@ def bound(
     SLACK covers.
     """
     arithmetic = arithmetic_for(case, dtype, forms=forms, kinks=kinks)
+    if kinks == "any":
+        sharp = replace(arithmetic, kinks="sharp")
+        arithmetic = arithmetic if may_tie(case, both_ways(case, sharp).layers) else sharp
+    errors = both_ways(case, arithmetic).errors
     with np.errstate(all="ignore"):
-        layers = forward(case, parameters_of(case), arithmetic)
-        errors = backward(case, layers, arithmetic)
         return finished(errors, SLACK if against == "truth" else against_reference(arithmetic), arithmetic)
 
 
@@ -139,6 +143,40 @@ class Layer:
     jacobian: Jacobian
 
 
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """What the forward and the backward pass leave: layers and deltas in layer order, dC/dx, and every error."""
+
+    layers: list[Layer]
+    loss: Rounded
+    deltas: list[Rounded]
+    inputs: Rounded
+    errors: Gradients
+
+
+@lru_cache(maxsize=8)
+def both_ways(case: Case, arithmetic: Arithmetic) -> Passes:
+    """Forward and back with every error; remembered for the last few, since several questions are asked of one case."""
+    with np.errstate(all="ignore"):
+        layers = forward(case, parameters_of(case), arithmetic)
+        loss, gradient = objective(case, layers[-1].outputs, arithmetic)
+        deltas, inputs = error_signals(layers, gradient, arithmetic)
+        weights, biases = parameter_errors(case, layers, deltas, arithmetic)
+    errors = Gradients(loss.error, weights, biases, inputs.error, tuple(delta.error for delta in deltas))
+    return Passes(layers, loss, deltas, inputs, errors)
+
+
+def may_tie(case: Case, layers: list[Layer]) -> bool:
+    """Whether some kink may be hit exactly: only there does it matter which subgradients are admitted.
+
+    What is compared with a kink is z, the outputs in the loss, and under an l1 penalty a parameter. A z or an output is
+    exact only where its error is 0.
+    """
+    charged = case.spec.penalty is not None and case.spec.penalty.l1 != 0.0
+    compared = [layers[-1].outputs, *(layer.z for layer in layers)]
+    return charged or any(not lowest(number.error) > 0.0 for number in compared)
+
+
 def parameters_of(case: Case) -> tuple[Parameters, ...]:
     """The case's weights and biases, exact."""
     return tuple(
@@ -172,14 +210,6 @@ def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
         deltas.append(layer.jacobian.pull_back(s))
         s = upstream(deltas[-1], layer.parameters, arithmetic)
     return deltas[::-1], s
-
-
-def backward(case: Case, layers: list[Layer], arithmetic: Arithmetic) -> Gradients:
-    """BP1 to BP4 through all layers: the errors, in the shape of the gradients."""
-    loss, gradient = objective(case, layers[-1].outputs, arithmetic)
-    deltas, inputs = error_signals(layers, gradient, arithmetic)
-    weights, biases = parameter_errors(case, layers, deltas, arithmetic)
-    return Gradients(loss.error, weights, biases, inputs.error, tuple(delta.error for delta in deltas))
 
 
 def parameter_errors(

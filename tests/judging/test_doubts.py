@@ -15,6 +15,7 @@ from backproof.judging.doubts import (
     SHOWN,
     UNDERFLOW,
     entry,
+    hides,
     reason,
     shows,
 )
@@ -102,6 +103,17 @@ def test_what_must_show_shows(dtype: str):
     assert not shows(SHOWN[dtype], 1.0, dtype)
     for right in (1.0 - bound, 1.0, 1.0 + bound):
         assert abs(1.0005 * right - 1.0) > bound
+
+
+@pytest.mark.parametrize("dtype", SHOWN)
+def test_what_hides_is_both_wide_and_visible(dtype: str):
+    """A bound that shows nothing, over numbers that differ: either alone hides nothing that must show."""
+    wide, off = SHOWN[dtype], 0.25 * SHOWN[dtype]
+    assert hides(wide, off, 1.0, dtype)
+    assert not hides(wide * (1.0 - 2.0**-20), off, 1.0, dtype)
+    assert not hides(wide, off * (1.0 - 2.0**-20), 1.0, dtype)
+    assert hides(wide, np.nan, 1.0, dtype)
+    assert not hides(wide, 0.0, 0.0, dtype)
 
 
 def test_nothing_hides_in_an_exact_zero():
