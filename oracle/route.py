@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from backproof.campaign.archive import open_archive
-from backproof.campaign.crew import Stopped
-from backproof.campaign.dispatch import Campaign, Progress
+from backproof.campaign.crew import Stopped, get_ready
+from backproof.campaign.dispatch import Campaign, Progress, workers_for
 from backproof.campaign.fingerprint import fingerprint
 from backproof.campaign.groups import Group, groups
 from backproof.campaign.journal import Journal, Notice, finished, open_journal
@@ -97,6 +97,8 @@ def check(
     recorded = None if vectors is None else Vectors(vectors)
     truth = truth if recorded is None else "exact"
     subject = _one(candidate, timeout)
+    if not ids and recorded is None and scheduler is None and workers_for(cases or CASES, workers) > 1:
+        get_ready()  # before PyTorch is loaded here, so that both take place at once
     reference_of(truth)
     if domain is None and not ids:
         first_contact(subject, truth=truth)

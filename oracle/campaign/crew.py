@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from typing import TYPE_CHECKING, Final, Protocol
 
 from backproof.campaign.shards import CASES_PER_SHARD, Shard, Task, examine_shard
@@ -198,12 +198,31 @@ def _told(code: int | None) -> str:
     return f"it was ended by {name}{hint}"
 
 
+_LOADED: Final = ("backproof.cli", "backproof.campaign.shards", "backproof.scratch", "backproof.truth.autograd")
+"""What every worker needs, and takes seconds to import."""
+
+_FORKS: Final = sys.platform == "linux"
+"""Elsewhere a fork of a process that has loaded numerical libraries is not safe, or there is none."""
+
+
+def get_ready() -> None:
+    """Begin to load, in another process, what the workers of a pool need: they are forked from it, loaded.
+
+    It costs this process nothing, which may import the same meanwhile; later calls do nothing.
+    """
+    if _FORKS:
+        forkserver.set_forkserver_preload([*_LOADED])
+        forkserver.ensure_running()
+
+
 @contextmanager
 def pool_of(workers: int) -> Iterator[Pool]:
     """A pool of so many processes, which are ended with the block."""
     from pebble import ProcessPool
 
-    pool = ProcessPool(max_workers=workers, context=get_context("spawn"), initializer=_become_worker)
+    get_ready()
+    context = get_context("forkserver" if _FORKS else "spawn")
+    pool = ProcessPool(max_workers=workers, context=context, initializer=_become_worker)
     try:
         yield Pool(pool, workers)
     finally:

@@ -18,8 +18,13 @@ from backproof.settling.certificate import Certificate
 Progress = Callable[[int, int], None]
 """Hears (cases done, cases wrong) while a run is under way."""
 
-_WORTH_A_POOL: Final = 4_000
+_WORTH_A_POOL: Final = 1_000
 """Below so many cases one process is done before others have imported what they need."""
+
+
+def workers_for(cases: int, wanted: int | None) -> int:
+    """How many processes are to examine so many cases: as many as wanted, or as are worth it."""
+    return wanted or (1 if cases < _WORTH_A_POOL else processors())
 
 
 @dataclass(kw_only=True)
@@ -104,8 +109,7 @@ class Campaign:
             with cluster(self.scheduler) as crew:
                 yield from examined_by(tasks, crew)
             return
-        cases = sum(task.count for task in tasks)
-        workers = self.workers or (1 if cases < _WORTH_A_POOL else processors())
+        workers = workers_for(sum(task.count for task in tasks), self.workers)
         portable = [elsewhere for task in tasks if (elsewhere := task.portable()) is not None]
         if workers == 1 or len(tasks) < 2 or len(portable) < len(tasks):
             yield from self._here(tasks)
