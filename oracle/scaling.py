@@ -16,7 +16,7 @@ import numpy as np
 
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Array, Case, build_case
-from backproof.cases.catalogue import LOSSES, Formula
+from backproof.cases.catalogue import LOSSES
 from backproof.cases.domain import Domain, DomainError
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec, Penalty
@@ -77,24 +77,28 @@ class _Relation(NamedTuple):
 
 def scaling(candidate: Candidate, domain: Domain, *, seed: int) -> Iterator[Scaling]:
     """All rows, loss by loss in the order of the catalogue; a loss that no network of the domain has is left out."""
+    narrowed = _narrowed(domain)
     for loss in domain.losses:
         if not domain.plan.outputs[loss].names:
             continue
-        case = build_case(_network(domain, loss, seed))
+        case = build_case(_network(replace(narrowed, losses=(loss,)), domain, seed))
         for relation in _relations(candidate, case, domain):
             yield _held(relation)
 
 
-def _network(domain: Domain, loss: Formula, seed: int) -> NetworkSpec:
-    """A small network with that loss, and with unequal N and O above 1 where a few draws from the domain hold one."""
+def _narrowed(domain: Domain) -> Domain:
+    """The domain with one dtype and filling, narrow networks, and no penalties that need not be."""
     dtypes = ("float64",) if "float64" in domain.dtypes else domain.dtypes[:1]
-    narrowed = replace(domain, losses=(loss,), dtypes=dtypes, values=domain.values[:1])
+    narrowed = replace(domain, dtypes=dtypes, values=domain.values[:1])
     if domain.widths is None:
         with suppress(DomainError):  # data of a width of its own, say
             low, high = domain.width
             narrowed = replace(narrowed, width=(low, max(low, min(high, WIDE))))
-    if not isinstance(domain.penalties, Penalty):
-        narrowed = replace(narrowed, penalties="none")
+    return narrowed if isinstance(domain.penalties, Penalty) else replace(narrowed, penalties="none")
+
+
+def _network(narrowed: Domain, domain: Domain, seed: int) -> NetworkSpec:
+    """A small network, with unequal N and O above 1 where a few draws hold one, and of a batch that may be doubled."""
 
     def rank(spec: NetworkSpec) -> tuple[bool, bool, int, int]:
         telling = spec.batch_size != spec.outputs and min(spec.batch_size, spec.outputs) > 1
