@@ -304,6 +304,15 @@ def test_certify_reports_true_errors(folder: Path):
     assert (Path("out") / "accuracy.csv").read_text().startswith('"quantity","dtype","quantities","exceeded"')
 
 
+def test_the_package_is_the_command(monkeypatch, capsys):
+    """`python -m backproof` does what `backproof` does."""
+    monkeypatch.setattr(sys, "argv", ["backproof", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("backproof", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("backproof ")
+
+
 def test_help_and_version():
     """Both end well."""
     assert "--strict-kinks" in run("--help").stdout

@@ -25,6 +25,7 @@ BELOW: dict[str, set[str]] = {
     "route": {"diagnosis", "examine", "candidates", "comparison", "truth", "cases", "scratch", "reports"},
     "commands": {"route", "lessons"},
     "cli": {"commands"},
+    "__main__": {"cli"},
     "pytest_plugin": {"route"},
 }
 # Rooms of a file and a folder. Every other file or folder beside them is a stage of the route: only the front ends may
