@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -60,20 +61,31 @@ class Deviation:
         if dtype not in self.dtypes or not self._reaches(quantity):
             return False
         spec, arithmetic = case.spec, Arithmetic.of(dtype)
-        names = {name.partition("=")[0] for name in self.what}
-        with np.errstate(all="ignore"):
-            if self.at_output is not None:
-                if spec.loss.name not in names:
-                    return False
-                a = _known(both_ways(case, arithmetic).layers[-1].outputs)
+        if self.at_output is not None:
+            if spec.loss.name not in self.names:
+                return False
+            a = _known(both_ways(case, arithmetic).layers[-1].outputs)
+            with np.errstate(all="ignore"):
                 return bool(np.any(self.at_output(a, case.y, case.loss_options, arithmetic)))
-            # An error in phi enters every quantity; one in phi' of layer l flows back from there, to layers up to l.
-            first = layer or 1 if self.concerns == "gradient" else 1
-            return self.at_layer is not None and any(
-                np.any(self.at_layer(_known(both_ways(case, arithmetic).layers[at].z), formula.options, arithmetic))
-                for at, formula in enumerate(spec.activations)
-                if at + 1 >= first and formula.name in names
-            )
+        # An error in phi enters every quantity; one in phi' of layer l flows back from there, to layers up to l.
+        first = layer or 1 if self.concerns == "gradient" else 1
+        return any(
+            self._at(number, case, arithmetic)
+            for number, formula in enumerate(spec.activations, 1)
+            if number >= first and formula.name in self.names
+        )
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The activations or losses of `what`, without parameters."""
+        return frozenset(name.partition("=")[0] for name in self.what)
+
+    def _at(self, number: int, case: Case, arithmetic: Arithmetic) -> bool:
+        """Whether some preactivation of a layer meets the row."""
+        z = _known(both_ways(case, arithmetic).layers[number - 1].z)
+        with np.errstate(all="ignore"):
+            options = case.spec.activations[number - 1].options
+            return self.at_layer is not None and bool(np.any(self.at_layer(z, options, arithmetic)))
 
     def _reaches(self, quantity: str | None) -> bool:
         """A wrong gradient never reaches the loss, and a wrong value of the loss nothing else."""

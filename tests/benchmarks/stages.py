@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +33,7 @@ from backproof.campaign.tally import Tally
 from backproof.candidates.builtin import Scratch
 from backproof.cases import Domain, build_case
 from backproof.comparison import compare
-from backproof.examine import Examiner, ask, reference_of
+from backproof.examine import ARBITRATED, Examiner, ask, reference_of
 from backproof.judging.bounds import Bounds
 from backproof.reports.files import TableWriter
 from backproof.reports.tables import table
@@ -75,6 +75,20 @@ ROUTES: Final = (
 
 
 @dataclass
+class _Watch:
+    """Seconds by what they were spent on."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add what the block takes."""
+        start = time.perf_counter()
+        yield
+        self.spent[name] = self.spent.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass
 class Stages:
     """Seconds per case of each stage, one number a round."""
 
@@ -87,46 +101,18 @@ class Stages:
 
     def take(self) -> None:
         """One round: every case through every stage, PyTorch's own pass beside it; then runs as `check` does them."""
-        spent: dict[str, float] = {}
-
-        @contextmanager
-        def stage(name: str) -> Iterator[None]:
-            start = time.perf_counter()
-            yield
-            spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
-
-        candidate, reference, tally = Scratch(), reference_of("torch"), Tally()
-        examiner = Examiner(candidate)
-        rows: list[tuple[object, ...]] = []
-        specs = drawn(self.route.domain, seed=0, cases=self.route.cases)
-        for _ in range(self.route.cases):
-            with stage("generate"):
-                case = build_case(next(specs))
-            with stage(PYTORCH):
-                autograd.gradients(case)
-            with stage("candidate"):
-                answer = ask(candidate, case)
-            with stage("reference"):
-                wanted = reference(case)
-            bounds = Bounds(case, answer.read_off)
-            with stage("bound"):
-                bounds.limit()
-            with stage("compare"):
-                checks = compare(case, answer, wanted, bounds)
-            with stage(_EXAMINE):
-                examiner.examine(case)
-            with stage("tally and rows"):
-                tally.add(case.spec, checks)
-                rows += rows_of(candidate.name, case.spec, checks)
+        watch = _Watch()
+        rows = self._cases(watch.stage)
         with tempfile.TemporaryDirectory() as place:
-            with stage("tables"), TableWriter(Path(place), "checks") as writer:
+            with watch.stage("tables"), TableWriter(Path(place), "checks") as writer:
                 writer.write(table("checks", rows))
-            with stage(_BARE):
+            with watch.stage(_BARE):
                 self._single(None)
-            with stage(_SINGLE):
+            with watch.stage(_SINGLE):
                 self._single(Path(place) / "report")
-        with stage(_SHARDS):
+        with watch.stage(_SHARDS):
             self._examined()
+        spent = watch.spent
         within = sum(spent[name] for name in ("candidate", "reference", "bound", "compare"))
         spent[SETTLE] = spent.pop(_EXAMINE) - within
         bare, single, shards = spent.pop(_BARE), spent.pop(_SINGLE), spent.pop(_SHARDS)
@@ -137,6 +123,39 @@ class Stages:
         per_case[WITH_PAGE] = per_case[WHOLE] + per_case[PAGE]
         for name, seconds in per_case.items():
             self.seconds.setdefault(name, []).append(seconds)
+
+    def _cases(self, stage: Callable[[str], AbstractContextManager[None]]) -> list[tuple[object, ...]]:
+        """Every case through every stage, and as a whole; the rows of `checks`."""
+        candidate, reference, tally = Scratch(), reference_of("torch"), Tally()
+        examiner = Examiner(candidate)
+        rows: list[tuple[object, ...]] = []
+        specs = drawn(self.route.domain, seed=0, cases=self.route.cases)
+        for number in range(self.route.cases):
+            with stage("generate"):
+                case = build_case(next(specs))
+            same = build_case(case.spec)  # what is remembered of a case must not help another stage
+            if number % 2:
+                with stage(_EXAMINE):
+                    examiner.examine(same)
+            with stage(PYTORCH):
+                autograd.gradients(case)
+            with stage("candidate"):
+                answer = ask(candidate, case)
+            with stage("reference"):
+                wanted = reference(case)
+            bounds = Bounds(case, answer.read_off)
+            bounds.plain = frozenset(ARBITRATED)  # as in all networks of a shard but the first few
+            with stage("bound"):
+                bounds.limit()
+            with stage("compare"):
+                checks = compare(case, answer, wanted, bounds)
+            if not number % 2:  # by turns before and after its parts: whoever comes second finds the caches warm
+                with stage(_EXAMINE):
+                    examiner.examine(same)
+            with stage("tally and rows"):
+                tally.add(case.spec, checks)
+                rows += rows_of(candidate.name, case.spec, checks)
+        return rows
 
     def _examined(self) -> None:
         for number, start in enumerate(range(0, self.route.cases, CASES_PER_SHARD)):
