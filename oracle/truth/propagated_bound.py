@@ -39,6 +39,9 @@ from backproof.truth.rounding import (
     upstream,
 )
 
+Route = Array | None
+"""A Jacobian from a source to where its errors are gathered, (N, O, O of the source); None for the source itself."""
+
 
 def propagated_bound(
     case: Case,
@@ -63,7 +66,7 @@ def propagated_bound(
 def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
     """BP0 through all layers, every error propagated with its signs."""
     layers: list[Layer] = []
-    routes: list[Array] = []  # J_{l,k} for every source k so far, (N, O_l, O_k)
+    routes: list[Route] = []  # J_{l,k} for every source k so far
     sources: list[Array] = []
     x = case.x.astype(np.float64)
     left = arithmetic.flushed(x)
@@ -73,8 +76,8 @@ def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
         fresh = preactivation(inputs, own, arithmetic, own=left)
         if slope is not None:
             step = own.weight[None, :, :] * slope[:, None, :]
-            routes = [step @ route for route in routes]
-        routes.append(_identity(fresh.value))
+            routes = [_followed(step, route) for route in routes]
+        routes.append(None)
         sources.append(fresh.error)
         z = Rounded(fresh.value, _gathered(routes, sources))
         outputs, jacobian = activation(z, formula, arithmetic)
@@ -87,8 +90,8 @@ def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
 def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic) -> list[Rounded]:
     """BP1 and BP2, every error propagated with its signs: the deltas of layers 1..L."""
     delta = layers[-1].jacobian.pull_back(gradient)
-    routes, sources = [_identity(delta.value)], [delta.error]
-    deltas = [delta]
+    routes: list[Route] = [None]
+    sources, deltas = [delta.error], [delta]
     for layer, above in zip(reversed(layers[:-1]), reversed(layers[1:]), strict=True):
         s = upstream(delta, above.parameters, arithmetic)
         if isinstance(layer.jacobian, Diagonal):
@@ -99,13 +102,13 @@ def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
             inherited = s.error - fresh.error
             source += inherited * (phi_prime.error + 2.0 * arithmetic.unit * np.abs(phi_prime.value))
             step = phi_prime.value[:, :, None] * above.parameters.weight.T[None, :, :]
-            routes = [step @ route for route in routes]
+            routes = [_followed(step, route) for route in routes]
             value = s.value * phi_prime.value
         else:
             whole = layer.jacobian.pull_back(s)
             value, source = whole.value, whole.error
-            routes = [np.zeros((len(value), value.shape[1], route.shape[2])) for route in routes]
-        routes.append(_identity(value))
+            routes = [np.zeros((*value.shape, known.shape[1])) for known in sources]
+        routes.append(None)
         sources.append(source)
         delta = Rounded(value, _gathered(routes, sources))
         deltas.append(delta)
@@ -127,13 +130,15 @@ def _linear_part(layer: Layer, formula: Formula) -> tuple[Array, Array]:
     return np.where(whole, slope, 0.0), np.where(whole, outputs.error - np.abs(slope) * z.error, outputs.error)
 
 
-def _identity(values: Array) -> Array:
-    """One identity per sample, (N, O, O)."""
-    batch, width = values.shape
-    return np.broadcast_to(np.eye(width), (batch, width, width))
+def _followed(step: Array, route: Route) -> Array:
+    """The Jacobian one layer further."""
+    return step if route is None else step @ route
 
 
-def _gathered(routes: list[Array], sources: list[Array]) -> Array:
+def _gathered(routes: list[Route], sources: list[Array]) -> Array:
     """sum_k |route_k| source_k, (N, O)."""
-    total = sum((np.abs(route) @ source[:, :, None])[:, :, 0] for route, source in zip(routes, sources, strict=True))
+    total = sum(
+        source if route is None else (np.abs(route) @ source[:, :, None])[:, :, 0]
+        for route, source in zip(routes, sources, strict=True)
+    )
     return np.asarray(total)
