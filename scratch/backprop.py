@@ -131,10 +131,10 @@ class Backprop:
         """dC/dz = dC/da * phi'(z), (N, O); for a row-wise phi the product of dC/da with its Jacobian."""
         if layer.activation.rowwise:
             return layer.activation.vector_jacobian(upstream, layer.z, layer.a)
-        derivative = self.activation_derivative(layer.z, layer.a, layer)
-        delta = upstream * derivative
+        delta = upstream * self.activation_derivative(layer.z, layer.a, layer)
         if layer.activation.flat and not math.isfinite(np.vdot(delta, delta)):
-            delta[derivative == 0] = 0  # where the slope is 0 even an upstream that overflowed ends, as in PyTorch
+            flat = self.activation_derivative(layer.z, layer.a, layer) == 0
+            delta[flat] = 0  # where the slope is 0 even an upstream that overflowed ends, as in PyTorch
         return delta
 
     def activation_derivative(self, z: Array, a: Array, layer: Layer) -> Array:
@@ -160,11 +160,11 @@ class Backprop:
         output = layers[-1].a
         loss = self.loss_value(output, y, objective)
         deltas = self.deltas(layers, self.loss_gradient(output, y, objective))
-        weights = [self.weight_gradient(delta, layer) for delta, layer in zip(deltas, layers, strict=True)]
-        biases = [
-            None if layer.bias is None else self.bias_gradient(delta, layer)
-            for delta, layer in zip(deltas, layers, strict=True)
-        ]
+        weights: list[Array] = []
+        biases: list[Array | None] = []
+        for delta, layer in zip(deltas, layers, strict=True):
+            weights.append(self.weight_gradient(delta, layer))
+            biases.append(None if layer.bias is None else self.bias_gradient(delta, layer))
         inputs = self.upstream(deltas[0], layers[0]) if by_inputs else None
         if penalty is not None:
             for index, layer in enumerate(layers):

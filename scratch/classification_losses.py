@@ -9,12 +9,13 @@ logarithm of a rounded probability.
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 
 from backproof.scratch.activation import LOG_PROBABILITIES, PROBABILITIES
 from backproof.scratch.arrays import Array
-from backproof.scratch.exponentials import log1p_exp, log_softmax, sigmoid, softmax
+from backproof.scratch.exponentials import Exponentials, log1p_exp, sigmoid
 from backproof.scratch.objective import CLASS_WEIGHTS, SAMPLES, Loss
 from backproof.scratch.requirements import require_option
 
@@ -114,6 +115,7 @@ class CrossEntropy(ClassIndexLoss):
     weight: Array | None = None
     ignore_index: int = -100
     label_smoothing: float = 0.0
+    _known: ClassVar[tuple[Array, Array, Array, Exponentials] | None] = None  # a, y and their parts, see `at`
 
     def __post_init__(self) -> None:
         smoothing = self.label_smoothing
@@ -129,12 +131,24 @@ class CrossEntropy(ClassIndexLoss):
         return super().mean_divisor(a, y) if y.ndim == 1 else float(len(y))
 
     def value(self, a: Array, y: Array) -> Array:
-        q = self._masses(a, y)
-        return -(q * log_softmax(a)).sum(axis=1)
+        q, exponentials = self._parts(a, y)
+        return -(q * exponentials.log_softmax()).sum(axis=1)
 
     def gradient(self, a: Array, y: Array) -> Array:
-        q = self._masses(a, y)
-        return softmax(a) * q.sum(axis=1, keepdims=True) - q
+        q, exponentials = self._parts(a, y)
+        return exponentials.softmax() * q.sum(axis=1, keepdims=True) - q
+
+    def at(self, a: Array, y: Array) -> "CrossEntropy":
+        here = CrossEntropy(self.weight, self.ignore_index, self.label_smoothing)
+        object.__setattr__(here, "_known", (a, y, *self._parts(a, y)))
+        return here
+
+    def _parts(self, a: Array, y: Array) -> tuple[Array, Exponentials]:
+        """Q and what p is made of: what value and gradient share."""
+        known = self._known
+        if known is not None and known[0] is a and known[1] is y:
+            return known[2], known[3]
+        return self._masses(a, y), Exponentials.of(a)
 
     def _masses(self, a: Array, y: Array) -> Array:
         """q (N, O)."""

@@ -8,6 +8,7 @@ import numpy as np
 from backproof.scratch.activations import ACTIVATIONS
 from backproof.scratch.arrays import Array
 from backproof.scratch.backprop import Backprop, Layer, LossAndGradients
+from backproof.scratch.classification_losses import ClassIndexLoss
 from backproof.scratch.losses import LOSSES
 from backproof.scratch.objective import REDUCTIONS, Objective
 from backproof.scratch.penalties import Penalty, PenaltyLike
@@ -96,6 +97,8 @@ class Network:
             )
         self.penalty = None if penalty is None else Penalty.like(penalty)
         self.objective = Objective(built_loss, reduction, upstream)
+        self._ignored = built_loss.ignore_index if isinstance(built_loss, ClassIndexLoss) else None
+        self._variance = built_loss.var if isinstance(built_loss, GaussianNll) else None
         self.backprop = backprop()
 
     @as_ieee()
@@ -108,7 +111,8 @@ class Network:
         """C on the batch x (N, I), y, and its derivatives by weights, biases, z and, unless by_inputs=False, x."""
         layers = self._layers(x)
         y = self._targets(y, len(layers[0].inputs))
-        return self.backprop.loss_and_gradients(layers, y, self.objective, self.penalty, by_inputs=by_inputs)
+        objective = self.objective.at(layers[-1].a, y)
+        return self.backprop.loss_and_gradients(layers, y, objective, self.penalty, by_inputs=by_inputs)
 
     @as_ieee()
     def deltas(self, x: Array, y: Array) -> tuple[Array, ...]:
@@ -183,12 +187,11 @@ class Network:
         """Y, checked, and with it what else depends on N: the upstream and a variance."""
         loss, shape = self.objective.loss, (batch_size, self.widths[-1])
         y = np.asarray(y)
-        ignored = getattr(loss, "ignore_index", None)
-        y = require_targets(y, loss.target_kind(y), self.loss_name, shape, self.dtype, ignore=ignored)
+        y = require_targets(y, loss.target_kind(y), self.loss_name, shape, self.dtype, ignore=self._ignored)
         if self.objective.upstream is not None:
             require_upstream(self.objective.upstream, shape[:1] if loss.per_sample else shape)
-        if isinstance(loss, GaussianNll):
-            require_variance(loss.var, shape)
+        if self._variance is not None:
+            require_variance(self._variance, shape)
         return y
 
     def _built_activations(self, names: Sequence[str], options: Sequence[Mapping[str, Any]] | None) -> tuple[Any, ...]:

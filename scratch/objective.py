@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -50,6 +50,10 @@ class Loss(ABC):
         """The derivative of each unreduced loss by its outputs, (N, O)."""
         ...
 
+    def at(self, a: Array, y: Array) -> Self:
+        """The same loss, to be asked about one batch: there it computes once what its value and gradient share."""
+        return self
+
     def target_kind(self, y: Array) -> str:
         """The kind of target that y must be: `targets`, unless an option or y itself decides."""
         return self.targets
@@ -74,6 +78,11 @@ class Objective:
     loss: Loss
     reduction: str
     upstream: Array | None = None
+
+    def at(self, a: Array, y: Array) -> "Objective":
+        """The same objective, of the loss at one batch; a and y must stay as they are."""
+        loss = self.loss.at(a, y)
+        return self if loss is self.loss else Objective(loss, self.reduction, self.upstream)
 
     def divisor(self, a: Array, y: Array) -> float:
         """What the reduction divides the sum of the losses by; 1 for `none`, where nothing is divided."""

@@ -20,7 +20,7 @@ class Identity(Activation):
         return z
 
     def derivative(self, z: Array, a: Array) -> Array:
-        return np.ones_like(z)
+        return np.ones(z.shape, z.dtype)
 
 
 @dataclass(frozen=True)

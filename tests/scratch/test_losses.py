@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from backproof.cases.catalogue import LOSSES as CATALOGUE
-from backproof.scratch import LOSSES
+from backproof.scratch import LOSSES, Network
+from backproof.scratch.exponentials import Exponentials
 from backproof.scratch.objective import REDUCTIONS, Objective
 from backproof.scratch.requirements import OptionError
 
@@ -175,6 +176,29 @@ def test_losses_and_gradients_are_pytorchs_to_rounding(variant, reduction, dtype
     limit = ROUNDINGS * np.finfo(dtype).eps / 2 * size * (SAMPLES * OUTPUTS if expected.ndim == 0 else 1)
     assert (np.abs(value - expected) <= limit).all()
     assert (np.abs(gradient - slope) <= limit).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_a_loss_at_one_batch_is_the_same_loss(variant, dtype):
+    """What it keeps of that batch changes no bit, and is not taken for other outputs or other targets."""
+    name, a, y, options = built(variant, dtype)
+    loss = LOSSES[name](**options)
+    here = loss.at(a, y)
+    assert type(here) is type(loss)
+    for outputs, targets in ((a, y), (np.flip(a, axis=0), y), (a, np.roll(y, 1, axis=0)), (a, y)):
+        assert np.array_equal(here.value(outputs, targets), loss.value(outputs, targets))
+        assert np.array_equal(here.gradient(outputs, targets), loss.gradient(outputs, targets))
+        assert here.mean_divisor(outputs, targets) == loss.mean_divisor(outputs, targets)
+
+
+def test_softmax_is_taken_once_for_value_and_gradient(monkeypatch):
+    """One call of `gradients` under cross_entropy takes the exponentials of its outputs one time."""
+    taken, of = [], Exponentials.of
+    monkeypatch.setattr(Exponentials, "of", lambda z: taken.append(z) or of(z))
+    net = Network([np.eye(2)], [None], ["identity"], loss="cross_entropy", reduction="mean")
+    net.gradients(np.ones((3, 2)), np.array([0, 1, 1]))
+    assert len(taken) == 1
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
