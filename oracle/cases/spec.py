@@ -150,6 +150,11 @@ class NetworkSpec:
         return self.widths[-1]
 
     @cached_property
+    def activation_names(self) -> tuple[str, ...]:
+        """The names of its activations, each once, in the order of its layers."""
+        return tuple(dict.fromkeys([activation.name for activation in self.activations]))
+
+    @cached_property
     def id(self) -> str:
         """`3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7`; perhaps `,bias=10` and `,penalty=0.01+0.1+biases+N`."""
         formulas = [activation.id for activation in self.activations]
