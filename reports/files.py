@@ -80,9 +80,8 @@ class TableWriter:
 
     def __init__(self, directory: Path, name: str) -> None:
         self._schema = schema(name)
-        self._csv = csv.CSVWriter(
-            str(directory / f"{name}.csv"), self._schema, write_options=csv.WriteOptions(quoting_style="needed")
-        )
+        options = csv.WriteOptions(quoting_style="needed", batch_size=_ROWS_AT_ONCE)
+        self._csv = csv.CSVWriter(str(directory / f"{name}.csv"), self._schema, write_options=options)
         self._parquet = parquet.ParquetWriter(str(directory / f"{name}.parquet"), self._schema)
         self._waiting: list[pa.Table] = []
 

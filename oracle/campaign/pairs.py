@@ -28,10 +28,8 @@ _ACTIVATION, _FILLING, _DEPTH = KINDS
 
 def pairs_of(spec: NetworkSpec) -> list[Pair]:
     """The pairs that a network has: each of its activations with its loss, and so on."""
-    loss = spec.loss.name
-    names = dict.fromkeys(formula.name for formula in spec.activations)
     return [
-        *(Pair(_ACTIVATION, name, loss) for name in names),
+        *[Pair(_ACTIVATION, name, spec.loss.name) for name in spec.activation_names],
         Pair(_FILLING, spec.values, spec.dtype),
         Pair(_DEPTH, str(spec.depth), spec.reduction),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from backproof.campaign.tally import Sort, Tally, sort_of
@@ -94,8 +95,8 @@ def examine_shard(
     certificate = Certificate() if task.certify else None
     examiner = Examiner(candidate, truth=task.truth, certificate=certificate, vectors=task.vectors)
     tally = Tally()
-    rows: list[tuple[object, ...]] = []
-    differing: list[tuple[object, ...]] = []
+    kept: list[tuple[NetworkSpec, tuple[Check, ...]]] = []
+    differing: list[tuple[NetworkSpec, tuple[Check, ...]]] = []
     interrupted = False
     try:
         for number, spec in enumerate(task.specs()):
@@ -108,16 +109,16 @@ def examine_shard(
             tally.add(spec, checks, strict_kinks=task.strict_kinks)
             if task.keep:
                 if task.whole:
-                    rows += rows_of(candidate.name, spec, checks)
+                    kept.append((spec, checks))
                 if any(check.verdict not in UNREMARKABLE for check in checks):
-                    differing += rows_of(candidate.name, spec, _differing(spec, checks, task.full))
+                    differing.append((spec, _differing(spec, checks, task.full)))
             if progress is not None:
                 progress(tally.cases, tally.wrong_cases)
             if tally.wrong_cases == task.stop_after:
                 break
     except KeyboardInterrupt:
         interrupted = True  # the second Ctrl-C, in the middle of a case that does not end
-    tables = _table("checks", rows), _table("discrepancies", differing)
+    tables = _table("checks", candidate.name, kept), _table("discrepancies", candidate.name, differing)
     return Shard(tally.settle(), *tables, certificate, interrupted)
 
 
@@ -127,7 +128,8 @@ def _differing(spec: NetworkSpec, checks: tuple[Check, ...], full: frozenset[Sor
     return tuple(check for check in found if sort_of(spec, check) not in full) if full else found
 
 
-def _table(name: str, rows: list[tuple[object, ...]]) -> pa.Table | None:
+def _table(name: str, candidate: str, found: list[tuple[NetworkSpec, tuple[Check, ...]]]) -> pa.Table | None:
+    rows = [row for spec, checks in found for row in rows_of(candidate, spec, checks)]
     if not rows:
         return None
     # Here and not above: a run that keeps nothing never needs Arrow.
@@ -156,10 +158,14 @@ def rows_of(candidate: str, spec: NetworkSpec, checks: tuple[Check, ...]) -> Ite
         yield (
             *network,
             *check[:3],
-            None if shape is None else "x".join(map(str, shape)) or "scalar",
-            *check[4:6],
-            check.verdict.value,
-            *check[7:11],
-            None if index is None else ",".join(map(str, index)) or None,
+            None if shape is None else _joined("x", shape) or "scalar",
+            *check[4:11],
+            None if index is None else _joined(",", index) or None,
             *check[12:],
         )
+
+
+@lru_cache(maxsize=4096)
+def _joined(separator: str, numbers: tuple[int, ...]) -> str:
+    """Numbers as text: a run has the same few shapes and indices again and again."""
+    return separator.join(map(str, numbers))

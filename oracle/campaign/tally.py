@@ -40,9 +40,12 @@ def sort_of(spec: NetworkSpec, check: Check) -> Sort:
 
 def strata_of(spec: NetworkSpec) -> list[Key]:
     """The strata that a case counts in: each activation that a layer of it has, and its loss with the reduction."""
-    names = dict.fromkeys(formula.name for formula in spec.activations)
-    keys: list[Key] = [("activation", name, "", spec.dtype) for name in names]
+    keys: list[Key] = [("activation", name, "", spec.dtype) for name in spec.activation_names]
     return [*keys, ("loss", spec.loss.name, spec.reduction, spec.dtype)]
+
+
+def _is_wrong(verdict: Verdict, strict_kinks: bool) -> bool:
+    return verdict is not Verdict.AGREE and (verdict.fails or (strict_kinks and verdict is Verdict.KINK))
 
 
 class Worst(NamedTuple):
@@ -129,60 +132,18 @@ class Tally:
     sorts: Counter[Sort] = field(default_factory=Counter)
     pairs: Counter[Pair] = field(default_factory=Counter)
     ratios: list[tuple[list[Key], list[float]]] = field(default_factory=list)
-    _pending: list[tuple[list[Key], list[float]]] = field(default_factory=list)
+    _pending: list[tuple[NetworkSpec, tuple[Check, ...], int]] = field(default_factory=list)
 
     def add(self, spec: NetworkSpec, checks: tuple[Check, ...], *, strict_kinks: bool = False) -> None:
-        """Count one case; `strict_kinks` makes a kink a failure."""
-        ratios: list[float] = []
-        wrong: list[Check] = []
-        worst: Check | None = None
-        excess = -1.0
-        kinks = undecided = decided = 0
-        sorts: set[Sort] = set()
-        for check in checks:
-            verdict = check.verdict
-            if verdict not in UNREMARKABLE:
-                sorts.add(sort_of(spec, check))
-            self.by_quantity[check.quantity, verdict] += 1
-            if verdict is Verdict.AGREE or verdict.fails:
-                if verdict is not Verdict.AGREE:
-                    wrong.append(check)
-                ratio = check.error_over_bound
-                if ratio is not None:
-                    ratio = inf if isnan(ratio) else ratio
-                    ratios.append(ratio)
-                    if ratio > excess:
-                        worst, excess = check, ratio
-            elif verdict is Verdict.KINK:
-                kinks += 1
-                if strict_kinks:
-                    wrong.append(check)
-            elif verdict is Verdict.UNDECIDED:
-                undecided += 1
-                self.reasons[check.note] += 1
-            if verdict.compared:
-                decided += 1
-                if check.note and not verdict.fails:
-                    self.notes[f"{verdict}: {check.note}"] += 1
+        """Take in one case, and note at once whether it fails; `strict_kinks` makes a kink a failure.
+
+        All else is counted by `settle`, where many cases in a row cost half as much as one by one between other work.
+        """
+        wrong = [check for check in checks if _is_wrong(check.verdict, strict_kinks)]
         self.cases += 1
-        if sorts:
-            self.sorts.update(sorted(sorts))
-        self.pairs.update(pairs_of(spec))
         if wrong:
             self._fail(spec, wrong)
-        if worst is not None:
-            self._meet_worst(Worst(excess, spec.id, worst))
-        keys = strata_of(spec)
-        self._pending.append((keys, ratios))
-        for key in keys:
-            stratum = self.strata.setdefault(key, Stratum())
-            stratum.cases += 1
-            stratum.quantities += decided
-            stratum.disagreements += len(wrong)
-            stratum.kinks += kinks
-            stratum.undecided += undecided
-            if worst is not None:
-                stratum.meet(excess, spec.id)
+        self._pending.append((spec, checks, len(wrong)))
 
     def _fail(self, spec: NetworkSpec, wrong: list[Check]) -> None:
         self.wrong_cases += 1
@@ -210,14 +171,66 @@ class Tally:
         self.failing[kind] = found if known is None else known.merged(found)
 
     def settle(self) -> Tally:
-        """Turn the error / bound of single quantities into histograms; to be called before merging."""
-        numbers = rounded([ratio for _, ratios in self._pending for ratio in ratios])
+        """Count what was added, and turn the error / bound of single quantities into histograms: before merging."""
+        self.pairs.update([pair for spec, _, _ in self._pending for pair in pairs_of(spec)])
+        counted = [self._count(spec, checks, wrong) for spec, checks, wrong in self._pending]
+        self._pending.clear()
+        numbers = rounded([ratio for _, ratios in counted for ratio in ratios])
         start = 0
-        for keys, ratios in self._pending:
+        for keys, ratios in counted:
             self.measure(keys, numbers[start : start + len(ratios)])
             start += len(ratios)
-        self._pending.clear()
         return self
+
+    def _count(self, spec: NetworkSpec, checks: tuple[Check, ...], wrong: int) -> tuple[list[Key], list[float]]:
+        """Count one case, of which so many quantities fail; its strata, and the error / bound of each quantity."""
+        ratios: list[float] = []
+        worst: Check | None = None
+        excess = -1.0
+        kinks = undecided = decided = 0
+        sorts: set[Sort] = set()
+        for check in checks:
+            verdict = check.verdict
+            self.by_quantity[check.quantity, verdict] += 1
+            if verdict not in UNREMARKABLE:
+                sorts.add(sort_of(spec, check))
+            if verdict is Verdict.AGREE or verdict.fails:
+                ratio = check.error_over_bound
+                if ratio is not None:
+                    ratio = inf if isnan(ratio) else ratio
+                    ratios.append(ratio)
+                    if ratio > excess:
+                        worst, excess = check, ratio
+            elif verdict is Verdict.KINK:
+                kinks += 1
+            elif verdict is Verdict.UNDECIDED:
+                undecided += 1
+                self.reasons[check.note] += 1
+            if verdict.compared:
+                decided += 1
+                if check.note and not verdict.fails:
+                    self.notes[f"{verdict}: {check.note}"] += 1
+        if sorts:
+            self.sorts.update(sorted(sorts))
+        if worst is not None:
+            self._meet_worst(Worst(excess, spec.id, worst))
+        keys = strata_of(spec)
+        for key in keys:
+            stratum = self._stratum(key)
+            stratum.cases += 1
+            stratum.quantities += decided
+            stratum.disagreements += wrong
+            stratum.kinks += kinks
+            stratum.undecided += undecided
+            if worst is not None:
+                stratum.meet(excess, spec.id)
+        return keys, ratios
+
+    def _stratum(self, key: Key) -> Stratum:
+        found = self.strata.get(key)
+        if found is None:
+            found = self.strata[key] = Stratum()
+        return found
 
     def measure(self, keys: list[Key], ratios: list[float]) -> None:
         """Add one case's error / bound, rounded already, to the strata that it counts in."""
@@ -232,7 +245,7 @@ class Tally:
         for name in COUNTERS:
             getattr(self, name).update(getattr(other, name))
         for key, stratum in other.strata.items():
-            self.strata.setdefault(key, Stratum()).merge(stratum)
+            self._stratum(key).merge(stratum)
         for kind, found in other.failing.items():
             self._meet_failing(kind, found)
         if other.worst is not None:

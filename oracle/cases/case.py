@@ -82,9 +82,10 @@ def build_case(spec: NetworkSpec) -> Case:
     samples, outputs = spec.batch_size, spec.outputs
     losses = (samples,) if LOSSES[spec.loss.name].per_sample else (samples, outputs)
     shapes = _loss_array_shapes(spec)
-    network, upstream_stop, y_stop, row_stop, stop = accumulate(
+    parameters, network, upstream_stop, y_stop, row_stop, stop = accumulate(
         (
-            _network_size(spec),
+            _parameter_count(spec),
+            samples * spec.inputs,
             prod(losses) if spec.reduction == "none" else 0,
             samples * outputs,
             samples,
@@ -92,17 +93,22 @@ def build_case(spec: NetworkSpec) -> Case:
         )
     )
     words = raw_words(spec.id, 2 * stop).reshape(2, stop)
+    row_words = words[0, y_stop:row_stop]
 
     # The numbers of any sign are drawn and rounded in one go; what follows scales them by powers of two: exact.
-    numbers = filling.numbers(words[:, : y_stop if draw is None else upstream_stop]).astype(dtype, copy=False)
-    upstream = _upstream(numbers[network:upstream_stop].reshape(losses)) if upstream_stop > network else None
-    weights, biases, x = _network_arrays(spec, numbers[:network])
-    y: Array = numbers[upstream_stop:].reshape(samples, -1)  # empty where y is not real: then drawn below
-    row_words = words[0, y_stop:row_stop]
-    _scale_data_in_place((x, y), filling.scales[spec.dtype], row_words)
+    numbers = filling.numbers(words).astype(dtype, copy=False)
+    _scale_parameters_in_place(spec, numbers[:parameters])
+    _scale_data_in_place(numbers[parameters:network], filling.scales[dtype], row_words)
+    _scale_data_in_place(numbers[upstream_stop:y_stop], filling.scales[dtype], row_words)
+    if upstream_stop > network:
+        _avoid_zero_in_place(numbers[network:upstream_stop])
+    # Whatever is cut from a locked array is locked as well.
+    weights, biases = _parameters(spec, _locked(numbers))
+    x = numbers[parameters:network].reshape(samples, -1)
+    upstream = numbers[network:upstream_stop].reshape(losses) if upstream_stop > network else None
     labels = None
     if filling.inputs is not None:
-        x, labels = digits_rows(row_words, spec.dtype)
+        x, labels = digits_rows(row_words, dtype)
         # The true labels count where the network has an output for each digit.
         labels = labels if outputs == 10 else None
     if labels is not None and kind.one_hot is not None:
@@ -110,18 +116,20 @@ def build_case(spec: NetworkSpec) -> Case:
     elif draw is not None:
         y_words = words[:, upstream_stop:y_stop].reshape(2, samples, outputs)
         y = draw(TargetWords(filling, spec.loss, y_words, labels))
+    else:
+        y = numbers[upstream_stop:y_stop].reshape(samples, outputs)
     y = y if y.dtype == np.int64 else y.astype(dtype, copy=False)
     loss_arrays = {}
     if shapes:
-        positives = filling.positives(words[0, row_stop:]).astype(dtype)
-        loss_arrays = {name: _locked(positives.reshape(shape)) for name, shape in shapes.items()}
-    return Case(spec, weights, biases, _locked(x), _locked(y), loss_arrays, upstream)
+        positives = _locked(filling.positives(words[0, row_stop:]).astype(dtype))
+        loss_arrays = {name: positives.reshape(shape) for name, shape in shapes.items()}
+    return Case(spec, weights, biases, x, _locked(y), loss_arrays, upstream)
 
 
-def _network_size(spec: NetworkSpec) -> int:
-    """How many numbers the weights, the biases and x have together."""
+def _parameter_count(spec: NetworkSpec) -> int:
+    """How many numbers the weights and the biases have together."""
     weights: int = sum(map(mul, spec.widths, spec.widths[1:]))
-    return weights + sum(compress(spec.widths[1:], spec.biases)) + spec.batch_size * spec.inputs
+    return weights + sum(compress(spec.widths[1:], spec.biases))
 
 
 def _loss_array_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
@@ -131,45 +139,49 @@ def _loss_array_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
     return {name: (spec.outputs,) for name, value in spec.loss.options.items() if value == "weighted"}
 
 
-def _network_arrays(spec: NetworkSpec, numbers: Array) -> tuple[tuple[Array, ...], tuple[Array | None, ...], Array]:
-    """Weights, biases and x as pieces of `numbers`: weights and biases to their sizes and read-only, x as it is."""
+def _scale_parameters_in_place(spec: NetworkSpec, numbers: Array) -> None:
+    """Weights and biases to the sizes of their filling."""
     filling = FILLINGS[spec.values]
     scales = filling.scales[spec.dtype]
-    weights: list[Array] = []
     stop = 0
     for inputs, outputs in pairwise(spec.widths):
         start, stop = stop, stop + inputs * outputs
-        weight = numbers[start:stop].reshape(outputs, inputs)
         exponent = scales.weight - fan_in_exponent(inputs) if filling.fan_in else scales.weight
         if exponent:
+            weight = numbers[start:stop]
             weight *= 2.0**exponent
-        weight.flags.writeable = False
-        weights.append(weight)
     if scales.bias:
-        numbers[stop : numbers.size - spec.batch_size * spec.inputs] *= 2.0**scales.bias
-    biases: list[Array | None] = []
-    for outputs, present in zip(spec.widths[1:], spec.biases, strict=True):
-        start, stop = stop, stop + outputs * present
-        biases.append(_locked(numbers[start:stop]) if present else None)
-    return tuple(weights), tuple(biases), numbers[stop:].reshape(spec.batch_size, spec.inputs)
+        biases = numbers[stop:]
+        biases *= 2.0**scales.bias
 
 
-def _scale_data_in_place(arrays: tuple[Array, ...], scales: Scales, row_words: Words) -> None:
+def _scale_data_in_place(numbers: Array, scales: Scales, row_words: Words) -> None:
     """To the size of the filling's data, and row by row to sizes from 1 to 2^rows."""
-    factor: float | Array = 2.0**scales.data
+    if scales.data:
+        numbers *= 2.0**scales.data
     if scales.rows:
-        factor = np.ldexp(factor, below(row_words, scales.rows + 1))[:, np.newaxis].astype(arrays[0].dtype)
-    elif not scales.data:
-        return
-    for array in arrays:
-        np.multiply(array, factor, out=array)
+        rows = numbers.reshape(len(row_words), -1)
+        rows *= np.ldexp(1.0, below(row_words, scales.rows + 1))[:, np.newaxis].astype(numbers.dtype)
 
 
-def _upstream(upstream: Array) -> Array:
+def _avoid_zero_in_place(upstream: Array) -> None:
     """Not at the size of the filling's data, which would only underflow; and never all zero."""
     if not upstream.any():
-        upstream.flat[0] = 1.0
-    return _locked(upstream)
+        upstream[0] = 1.0
+
+
+def _parameters(spec: NetworkSpec, numbers: Array) -> tuple[tuple[Array, ...], tuple[Array | None, ...]]:
+    """Weights and biases, cut from the front of `numbers`."""
+    weights: list[Array] = []
+    biases: list[Array | None] = []
+    stop = 0
+    for inputs, outputs in pairwise(spec.widths):
+        start, stop = stop, stop + inputs * outputs
+        weights.append(numbers[start:stop].reshape(outputs, inputs))
+    for outputs, present in zip(spec.widths[1:], spec.biases, strict=True):
+        start, stop = stop, stop + outputs * present
+        biases.append(numbers[start:stop] if present else None)
+    return tuple(weights), tuple(biases)
 
 
 def _locked(array: Array) -> Array:

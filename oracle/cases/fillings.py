@@ -31,8 +31,11 @@ def bell(words: Words) -> Floats:
     Each word gives two summands below 2^51: its upper 51 bits, and its lower 13 bits as the uppermost of 51. The sum is
     an integer below 2^53, which float64 holds; scaling it by 2^-50 and taking 4 away are exact.
     """
-    halves = (words >> _LOW_BITS) + ((words << _ALL_BUT_LOW_BITS) >> _LOW_BITS)
-    numbers: Floats = (halves[0] + halves[1]).astype(np.float64)
+    lower = words << _ALL_BUT_LOW_BITS
+    lower >>= _LOW_BITS
+    sums = words >> _LOW_BITS
+    sums += lower
+    numbers: Floats = (sums[0] + sums[1]).astype(np.float64)
     numbers *= 2.0**-50
     numbers -= 4.0
     return numbers

@@ -37,7 +37,7 @@ class Coverage:
 
     def add(self, spec: NetworkSpec) -> None:
         """Count one more spec."""
-        self._counts.update((name, spec.dtype) for name in {activation.name for activation in spec.activations})
+        self._counts.update((name, spec.dtype) for name in spec.activation_names)
         self._counts[spec.loss.name, spec.reduction, spec.dtype] += 1
 
     def strata(self) -> dict[Stratum, int]:

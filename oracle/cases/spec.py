@@ -150,25 +150,25 @@ class NetworkSpec:
         return self.widths[-1]
 
     @cached_property
+    def activation_names(self) -> tuple[str, ...]:
+        """The names of its activations, each once, in the order of its layers."""
+        return tuple(dict.fromkeys([activation.name for activation in self.activations]))
+
+    @cached_property
     def id(self) -> str:
         """`3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7`; perhaps `,bias=10` and `,penalty=0.01+0.1+biases+N`."""
-        first = self.activations[0]
-        alike = all(activation is first or activation == first for activation in self.activations)
-        fields = [
-            "-".join(map(str, self.widths)),
-            first.id if alike else "-".join([activation.id for activation in self.activations]),
-            self.loss.id,
-            self.reduction,
-            f"n{self.batch_size}",
-            _SHORT[self.dtype],
-            self.values,
-            f"s{self.seed}",
-        ]
+        formulas = [activation.id for activation in self.activations]
+        if len(set(formulas)) == 1:
+            del formulas[1:]
+        written = (
+            f"{'-'.join(map(str, self.widths))},{'-'.join(formulas)},{self.loss.id},{self.reduction},"
+            f"n{self.batch_size},{_SHORT[self.dtype]},{self.values},s{self.seed}"
+        )
         if not all(self.biases):
-            fields.append("bias=" + "".join(["1" if bias else "0" for bias in self.biases]))
+            written += ",bias=" + "".join(["1" if bias else "0" for bias in self.biases])
         if self.penalty is not None:
-            fields.append("penalty=" + self.penalty.id)
-        return ",".join(fields)
+            written += ",penalty=" + self.penalty.id
+        return written
 
     @staticmethod
     def parse(text: str) -> "NetworkSpec":

@@ -59,6 +59,16 @@ def test_tally_counts_strata_by_what_they_decided():
     assert rows["activation", "relu"][2] is None
 
 
+def test_tally_knows_before_it_is_settled_what_fails():
+    """A run that goes on hears of failures at once; settling counts each case once, however often it is asked."""
+    tally = Tally()
+    tally.add(SMALL, (check(), check(Verdict.DISAGREE, 7.0)))
+    assert (tally.cases, tally.wrong_cases, tally.compared) == (1, 1, 0)
+    assert [tally.settle().settle().compared, tally.strata["loss", "mse", "sum", "float64"].cases] == [2, 1]
+    tally.add(LARGE, (check(),))
+    assert (tally.settle().compared, len(tally.strata)) == (3, 5)
+
+
 def test_tally_fails_a_kink_only_when_asked():
     """--strict-kinks."""
     cases = (SMALL, (check(Verdict.KINK),))

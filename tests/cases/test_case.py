@@ -86,6 +86,14 @@ def test_case_arrays_have_their_shapes(case):
         assert array.flags.c_contiguous
 
 
+def test_network_arrays_cannot_be_unlocked():
+    """They are cut from one locked array, so that no candidate can change what it was given."""
+    case = build_case(NetworkSpec.parse("3-4-2,relu,mse,none,n5,f64,normal,s7"))
+    for array in (*case.weights, *case.biases, case.x, case.y, case.upstream):
+        with pytest.raises(ValueError, match="cannot set WRITEABLE flag to True"):
+            array.flags.writeable = True
+
+
 @pytest.mark.parametrize("loss", [loss for name in LOSSES for loss in variants(name)], ids=lambda loss: loss.id)
 def test_case_loss_options_are_torch_keywords(loss):
     """Under torch's names: no 'target', arrays in place of 'weighted', None in place of 'none'."""

@@ -222,3 +222,9 @@ def test_penalty_refuses_what_cannot_be(changes, message):
     with pytest.raises(SpecError) as raised:
         replace(Penalty(0.01, 0.1, on_biases=True, divided_by="N"), **changes)
     assert str(raised.value) == message
+
+
+def test_activation_names_are_each_named_once():
+    """Whatever their parameters, in the order of the layers."""
+    spec = NetworkSpec.parse("1-2-2-2-1,relu-leaky_relu-relu-leaky_relu=0.2,mse,sum,n1,f64,normal,s0")
+    assert spec.activation_names == ("relu", "leaky_relu")
