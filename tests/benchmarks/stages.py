@@ -155,6 +155,8 @@ class Stages:
             with stage("tally and rows"):
                 tally.add(case.spec, checks)
                 rows += rows_of(candidate.name, case.spec, checks)
+        with stage("tally and rows"):
+            tally.settle()
         return rows
 
     def _examined(self) -> None:
