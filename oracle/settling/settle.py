@@ -100,7 +100,7 @@ class Settlement:
         parts = [_Parts.of(check, given, shares, case) for check in opened] if shares else []
         made = [part for part in parts if part is not None and part.make_the_batch(case.spec.dtype)]
         if made and not _equations_hold(case, shares):
-            made = [part for part in made if part.is_sum and shares_are_true(case, part.check, part.shares)]
+            made = [part for part in made if part.cancels and shares_are_true(case, part.check, part.shares)]
         right = {id(part.check) for part in made}
         return tuple(
             check._replace(note=ADDS_UP, verdict=Verdict.AGREE) if id(check) in right else check for check in checks
@@ -206,6 +206,11 @@ class _Parts:
         complete = len(scaled) == len(shares)
         return cls(check, whole, list(shares), np.array(scaled), is_sum) if complete else None
 
+    @property
+    def cancels(self) -> bool:
+        """Whether this is a sum smaller than its largest share: of any other, exact values have spoken already."""
+        return self.is_sum and float(np.abs(self.whole).max()) < float(np.abs(self.shares).max())
+
     def make_the_batch(self, dtype: str) -> bool:
         """Whether the batch's quantity is made of the shares, but for what need not show beside the largest of them."""
         made = self.shares.sum(axis=0) if self.is_sum else np.zeros(self.whole.shape)
@@ -228,7 +233,7 @@ def _equations_hold(case: Case, shares: Shares) -> bool:
     found: dict[tuple[str, int | None, str], list[Residual]] = defaultdict(list)
     for sample, (_, answer) in shares.items():
         for test in residuals(case.sample(sample), answer):
-            if not test.holds:
+            if not test.holds or test.bound == np.inf:
                 return False
             found[test.equation, test.layer, test.quantity].append(test)
     shown = all(
