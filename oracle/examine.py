@@ -115,7 +115,7 @@ class Examiner:
         if bounds.wide or any(map(is_open, checks)):
             checks = self.settlement.settle(case, checks, bounds.wide)
         checks = arbitrate(case, checks, answer, reference, bounds)
-        checks = self.settlement.add_up(case, checks, answer, bounds)
+        checks = self.settlement.add_up(case, checks, answer)
         if isinstance(self.candidate, Torch):
             checks = tuple(_own_deviation(case, check) for check in checks)
         if self.certificate is not None:

@@ -5,12 +5,14 @@ product of that delta with the activations below it: dW = delta a^T. So one-samp
 activation that the candidate computed, and each equation can be asked of the candidate's own numbers, with one layer's
 rounding and nothing inherited. What that can see does not depend on depth.
 
-    readings    delta^l = db^l, or dW a / (a a) in a layer without bias;   a^{l-1} = delta dW / (delta delta), or where
-                that is less exact phi(W a^{l-2} + b);   a^0 = x
+    readings    delta^l = db^l, or in a layer without bias dW a / (a a), or the delta that is returned where that is
+                known better;   a^{l-1} = delta dW / (delta delta), or where that is less exact phi(W a^{l-2} + b);
+                a^0 = x
     BP0         a^l = phi(W^l a^{l-1} + b^l), and the loss at a^L
     BP1         delta^L = dC/da^L phi'(z^L), at the a^L that follows from the candidate's own a^{L-1}
     BP2         delta^l = (delta^{l+1} W^{l+1}) phi'(z^l), from its own delta^{l+1} and a^{l-1}; and dC/dx = delta^1 W^1
-    BP3         db^l = dW a / (a a), with the a that follows from two layers below; and a delta that is returned is db^l
+    BP3         db^l = dW a / (a a), with the a that follows from two layers below; and a delta that is returned is
+                db^l, or dW a / (a a)
     BP4         dW^l = delta a^T has rank one
 
 A reading comes with its error: a gradient that is returned differs from the one that was used by 3u (a scale that is
@@ -163,21 +165,39 @@ def _tests(case: Case, given: Offered, arithmetic: Arithmetic) -> Iterator[_Test
     for number in range(depth, 0, -1):
         layer = layers[number - 1]
         delta = None if s is None else layer.jacobian.pull_back(s)
-        if layer.delta is not None and delta is not None:
+        returned = _returned(given, number, layer, arithmetic)
+        read = layer.delta if layer.bias_gradient is not None else _sharper(layer.delta, returned)
+        if read is not None and delta is not None:
             equation = "BP1" if number == depth else "BP2"
-            yield _Test(equation, number, "delta", layer.delta.value, delta, layer.delta.error)
-        known = layer.delta if layer.delta is not None else delta
+            yield _Test(equation, number, "delta", read.value, delta, read.error)
+        known = read if read is not None else delta
         if known is not None:
             yield from _outer_products(layer, known, number, arithmetic)
         if number > 1 and layer.inputs is not layer.predicted:
             own = layer.inputs
             yield _Test("BP0", number - 1, "activation", own.value, layer.predicted, own.error)
         s = None if known is None else upstream(known, layer.parameters, arithmetic)
-        shown = None if given.deltas is None else np.asarray(given.deltas[number - 1], dtype=np.float64)
-        if shown is not None and known is not None and shown.shape == known.value.shape:
-            yield _Test("BP3", number, "delta", shown, known, 4.0 * arithmetic.unit * np.abs(shown))
+        used = layer.delta if layer.delta is not None else delta
+        if returned is not None and used is not None:
+            yield _Test("BP3", number, "delta", returned.value, used, returned.error)
     if given.inputs is not None and s is not None and np.shape(given.inputs) == s.value.shape:
         yield _Test("BP2", None, "input", np.asarray(given.inputs, dtype=np.float64), s, None)
+
+
+def _returned(given: Offered, number: int, layer: _Layer, arithmetic: Arithmetic) -> Rounded | None:
+    """The delta that was returned as such, with the 4u of a delta that is read; None where none was, in its shape."""
+    delta = None if given.deltas is None else given.deltas[number - 1]
+    if delta is None or np.shape(delta) != layer.z.value.shape:
+        return None
+    value = np.asarray(delta, dtype=np.float64)
+    return Rounded(value, 4.0 * arithmetic.unit * np.abs(value) + arithmetic.smallest)
+
+
+def _sharper(read: Rounded | None, returned: Rounded | None) -> Rounded | None:
+    """What is better known of the two, by its largest error."""
+    if read is None or returned is None:
+        return read if returned is None else returned
+    return returned if highest(returned.error) < highest(read.error) else read
 
 
 def _outer_products(layer: _Layer, delta: Rounded, number: int, arithmetic: Arithmetic) -> Iterator[_Test]:

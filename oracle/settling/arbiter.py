@@ -12,7 +12,8 @@ It comes after everything else, since it costs more than all of that together, a
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from backproof.judging.verdicts import Check, Verdict
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import forward, parameters_of
+
+if TYPE_CHECKING:
+    from backproof.truth.exact import Enclosure
 
 PRODUCTS: Final = 2**17
 """How many products of one forward pass exact arithmetic is worth: it takes a microsecond or two for each, thrice."""
@@ -41,7 +45,7 @@ def arbitrate(
 
     Where PyTorch is not as near to the truth, by a listed deviation, it is wrong beside a candidate that is right.
     """
-    if len(case.x) * sum(weight.size for weight in case.weights) > PRODUCTS:
+    if _is_too_large(case):
         return checks
     return tuple(
         _settled(case, check, offered, reference, bounds) if check.verdict is Verdict.UNDECIDED else check
@@ -67,8 +71,8 @@ def _settled(case: Case, check: Check, offered: Offered, reference: Gradients, b
         return exact._replace(verdict=Verdict.AGREE, note=TRUE)
     if quantity != "loss" and (np.abs(middle) + radius < np.finfo(np.float64).smallest_normal).all():
         limit = entry(bounds.limit("textbook", dtype=dtype), quantity, layer)
-        size = uncancelled(case)[quantity, layer]
-        if (np.abs(given.astype(np.float64)) <= limit).all() and shows(float(limit.max()), size, dtype):
+        size = np.abs(given.astype(np.float64))
+        if (size <= limit).all() and shows(float(size.max()), uncancelled(case)[quantity, layer], dtype):
             return exact._replace(verdict=Verdict.AGREE, note=ZERO)
     return check
 
@@ -79,6 +83,33 @@ def _is_true(values: Array, middle: Array, radius: Array, dtype: str) -> bool:
         doubt = np.where(radius > SMALLEST, radius, 0.0)
         largest = float((np.abs(values.astype(np.float64) - middle) + doubt).max())
         return shows(largest, float(np.abs(middle).max()), dtype)
+
+
+def shares_are_true(case: Case, check: Check, shares: Array) -> bool:
+    """Whether what each sample gives to a sum is what it truly gives, but for what need not show in the largest share.
+
+    shares: (N, ...), sample by sample. A sum that cancels is as far from the truth as the roundings of its terms have
+    taken it, and no nearer by its own size: its terms are what can be right. An error of `doubts.SHOWN` in any equation
+    behind the largest of them shows there.
+    """
+    if _is_too_large(case) or len(shares) != len(case.x):
+        return False
+    truth = _exact_shares(case)
+    middle = entry(truth.middle, check.quantity, check.layer).reshape(shares.shape)
+    radius = entry(truth.radius, check.quantity, check.layer).reshape(shares.shape)
+    return _is_true(shares, middle, radius, case.spec.dtype)
+
+
+@lru_cache(maxsize=1)
+def _exact_shares(case: Case) -> Enclosure:
+    """All quantities of a case are asked about one after the other."""
+    from backproof.truth import exact
+
+    return exact.enclose_per_sample(case)
+
+
+def _is_too_large(case: Case) -> bool:
+    return len(case.x) * sum(weight.size for weight in case.weights) > PRODUCTS
 
 
 def uncancelled(case: Case) -> dict[Key, float]:

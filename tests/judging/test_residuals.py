@@ -17,6 +17,7 @@ from backproof.cases.gradients import Array, Gradients
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.strategies import cases
+from backproof.judging.doubts import SHOWN
 from backproof.judging.residuals import Residual, residuals
 from backproof.scratch import Backprop
 from backproof.truth import autograd
@@ -294,6 +295,24 @@ def test_layers_without_bias_show_their_delta_in_dw(bits: str) -> None:
     assert {1, 2, 3} <= {test.layer for test in tests if test.quantity == "delta"}
     assert broken(case, spoilt(right, np.negative, biases=True))
     assert broken(case, gradients_of(case, HiddenWithoutSlope))
+
+
+# A float32 network without biases whose a^{L-1}, by which dW would show delta, have lost most of their digits.
+FAINT = case_of("11-5-1-2-15-11,gelu-tanhshrink-mish-tanhshrink-relu6,huber,sum,n5,f32,normal,s21924427,bias=00000")
+
+
+def test_a_delta_that_is_returned_is_read_where_dw_shows_it_worse() -> None:
+    """BP2 of the layer below shows as much as must show, which it does not without it; a wrong one breaks it."""
+    case = FAINT.sample(0)
+    found = gradients_of(case)
+
+    def power(given: Gradients) -> float:
+        return next(r.power for r in residuals(case, given) if (r.equation, r.layer, r.quantity) == ("BP2", 4, "delta"))
+
+    assert power(found) < SHOWN["float32"] < power(replace(found, deltas=None))
+    assert found.deltas is not None
+    wrong = tuple(delta * np.float32(1.0005) if at == 3 else delta for at, delta in enumerate(found.deltas))
+    assert "BP2" in {residual.equation for residual in broken(case, replace(found, deltas=wrong))}
 
 
 @pytest.mark.parametrize("penalty", ["0.01+0.1", "0.5+0+biases", "0+0.1+biases+N"])

@@ -10,7 +10,7 @@ from backproof.cases import NetworkSpec, build_case
 from backproof.comparison import compare
 from backproof.examine import Examiner, ask
 from backproof.judging.bounds import Bounds
-from backproof.judging.doubts import CANCELLATION, KINK, SATURATION
+from backproof.judging.doubts import CANCELLATION, KINK, SATURATION, entry, shows
 from backproof.judging.verdicts import Verdict
 from backproof.settling import arbiter
 from backproof.settling.arbiter import TRUE, ZERO, arbitrate, uncancelled
@@ -95,6 +95,48 @@ def test_more_than_rounding_beside_a_true_zero_does_not_agree():
     beyond = tuple(delta + 1e3 * limit for delta, limit in zip(answer.deltas, bounds.limit().deltas, strict=True))
     settled = arbitrate(case, checks, replace(answer, deltas=beyond), reference, bounds)
     assert {check.verdict for check in settled if check.quantity == "delta"} == {Verdict.UNDECIDED}
+
+
+# The same, the bound a thousandth of what cancels; and there, what a softmax takes off beside a deep network.
+WIDELY = "6-16-10-2,logsigmoid-hardtanh=-0.5+2-softmin,hinge_embedding=2,sum,n8,f32,normal,s91733862,bias=000"
+DEEPLY = "9-2-13-11-6-2,softsign-threshold=0+0.5-relu-hardshrink-softmin,l1,sum,n3,f32,normal,s38705659"
+
+
+@pytest.mark.parametrize("text", [WIDELY, DEEPLY])
+def test_what_is_zero_in_fact_needs_no_small_bound(text):
+    """The bound could hide what matters, were it there: the candidate's own numbers show that it is not."""
+    case, checks, answer, reference, bounds = undecided(text)
+    limits, sizes = bounds.limit("textbook"), uncancelled(case)
+    keys = [(check.quantity, check.layer) for check in checks if check.verdict is Verdict.UNDECIDED]
+    assert not all(shows(float(entry(limits, *key).max()), sizes[key], case.spec.dtype) for key in keys)
+    settled = arbitrate(case, checks, answer, reference, bounds)
+    assert {check.note for check in settled if check.verdict is Verdict.AGREE and check.exact_value == 0.0} == {ZERO}
+    assert all(check.verdict is Verdict.AGREE for check in settled)
+
+
+@pytest.mark.parametrize("text", [WIDELY, DEEPLY])
+def test_a_share_of_what_should_cancel_is_no_zero(text):
+    """What a softmax should have taken off, and of which 0.0005 is left, is no agreement on any way back."""
+    case, _, answer, reference, bounds = undecided(text)
+    sizes = uncancelled(case)
+
+    def left(array, quantity, layer):
+        spoilt = array.copy()
+        spoilt.flat[0] += 0.0005 * sizes[quantity, layer]
+        return spoilt
+
+    spoilt = replace(
+        answer,
+        weights=tuple(left(array, "weight", at) for at, array in enumerate(answer.weights, 1)),
+        deltas=tuple(left(array, "delta", at) for at, array in enumerate(answer.deltas, 1)),
+        inputs=left(answer.inputs, "input", None),
+    )
+    settled = arbitrate(case, compare(case, spoilt, reference, bounds), spoilt, reference, bounds)
+    assert all(
+        check.verdict in (Verdict.UNDECIDED, Verdict.DISAGREE)
+        for check in settled
+        if check.quantity in ("weight", "delta", "input")
+    )
 
 
 def test_pytorch_is_wrong_beside_a_candidate_that_is_right():
