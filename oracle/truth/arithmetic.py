@@ -130,7 +130,12 @@ class Arithmetic:
         return total / (1.0 - total)
 
     def parameter_error(self, parameter: float) -> float:
-        """How far a parameter moves when it is rounded to the candidate's dtype: 0 where the dtype holds it exactly."""
+        """How far a parameter moves when it is rounded to the candidate's dtype: 0 where the dtype holds it exactly.
+
+        One below eta may become 0.
+        """
+        if abs(parameter) < self.smallest:
+            return abs(parameter)
         return abs(parameter) * self.unit if float(np.dtype(self.dtype).type(parameter)) != parameter else 0.0
 
     def flushed(self, array: Array) -> Array:

@@ -82,9 +82,12 @@ def multilabel_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithm
 
 
 def margin_error(a: Rounded, b: Rounded, margin: float, arithmetic: Arithmetic) -> Array:
-    """e of m = margin - b + a: e_a + e_b + 3u(|margin| + |b| + |a|), the rounding left out where there is none."""
+    """e of m = margin - b + a: e_a + e_b + 3u(|margin| + |b| + |a|) + 3 eta, the rounding left out where there is none.
+
+    The eta are those of a margin and of sums that are flushed to zero.
+    """
     moved = a.error + b.error
-    rounding = 3.0 * arithmetic.unit * (abs(margin) + np.abs(b.value) + np.abs(a.value))
+    rounding = 3.0 * (arithmetic.unit * (abs(margin) + np.abs(b.value) + np.abs(a.value)) + arithmetic.smallest)
     exact = (moved == 0.0) & is_added_exactly(a.value, b.value, margin, arithmetic)
     result: Array = moved + np.where(exact, 0.0, rounding)
     return result

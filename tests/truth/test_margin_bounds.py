@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backproof.cases.catalogue import DTYPES, LOSSES, Formula
@@ -156,6 +156,8 @@ NUMBERS = st.one_of(
 
 
 @by_dtype
+@example(a=0.0, b=0.0, margin=5e-324)
+@example(a=0.0, b=0.0, margin=3.5e-148)
 @given(a=NUMBERS, b=NUMBERS, margin=NUMBERS)
 def test_sums_that_are_called_exact_are_exact_in_every_order(dtype: str, a: float, b: float, margin: float) -> None:
     """margin - b + a in the dtype, against fractions; and the error is none there, else at least the rounding."""
