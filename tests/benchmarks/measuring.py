@@ -35,13 +35,21 @@ class Request:
 
 
 def measured(request: Request) -> Tables:
-    """All tables, rows of every run, each with the number of its run.  Raises BenchError."""
+    """All tables, rows of every run, each with the number of its run; after Ctrl-C those that are whole.
+
+    Raises BenchError.
+    """
     tables: Tables = {}
-    for number in range(1, request.runs + 1):
-        for part in request.parts:
+    steps = [(number, part) for number in range(1, request.runs + 1) for part in request.parts]
+    try:
+        for number, part in steps:
             for threads in PARTS[part]:
                 for name, rows in _of_process(part, threads, request.only).items():
                     tables.setdefault(name, []).extend({"run": number, **row} for row in rows)
+    except KeyboardInterrupt:
+        if not any(tables.values()):
+            raise BenchError("interrupted before anything was measured") from None
+        print("bench: interrupted; what was measured until then is kept", file=sys.stderr)
     if not any(tables.values()):
         raise BenchError(f"nothing was measured: no benchmark is called like {request.only!r}")
     return tables

@@ -335,3 +335,21 @@ def test_each_part_runs_in_a_process_of_its_own(monkeypatch, tmp_path):
     with pytest.raises(measuring.BenchError, match=r"bench_growth.py with 1 threads: pytest ended with 1"):
         measuring.measured(replace(request, parts=["growth"]))
     assert environment_for(2)["OMP_NUM_THREADS"] == "2"
+
+
+def test_what_is_measured_before_an_interruption_is_kept(monkeypatch, capsys):
+    """Ctrl-C in the second part leaves the tables of the first; before any there is nothing to leave."""
+    parts = iter([{"gradients": [{"ratio": 1.0}]}, {"gradients": [{"ratio": 2.0}]}])
+
+    def one_part(*_):
+        try:
+            return next(parts)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(measuring, "_of_process", one_part)
+    request = measuring.Request(parts=["gradients", "growth"], runs=3)
+    assert measuring.measured(request) == {"gradients": [{"run": 1, "ratio": 1.0}, {"run": 1, "ratio": 2.0}]}
+    assert "what was measured until then is kept" in capsys.readouterr().err
+    with pytest.raises(measuring.BenchError, match="interrupted before anything was measured"):
+        measuring.measured(request)
