@@ -6,11 +6,10 @@ reaches, so that it says whether one grows, and not what all take together.
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,19 +31,30 @@ class Run:
     peak_bytes: int
 
 
+_LAUNCHER: Final = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.call(sys.argv[2:])
+found = {"seconds": time.perf_counter() - start, "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}
+with open(sys.argv[1], "w") as file:
+    json.dump(found, file)
+sys.exit(code)
+"""
+"""A process that begins as the copy of another counts what that one held as its own: so a small one starts it."""
+
+
 def run(arguments: Sequence[str]) -> Run:
     """`python ARGUMENTS`, measured.  Raises RuntimeError where it fails."""
-    with tempfile.TemporaryFile() as said:
-        start = time.perf_counter()
-        process = subprocess.Popen([sys.executable, *arguments], stdout=said, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(arguments)}: exit code {process.returncode}\n{said.read().decode()}")
+    with tempfile.TemporaryDirectory() as place:
+        told, said = Path(place) / "told", Path(place) / "said"
+        command = [sys.executable, "-c", _LAUNCHER, str(told), sys.executable, *arguments]
+        with said.open("wb") as file:
+            code = subprocess.run(command, stdout=file, stderr=file, check=False).returncode
+        if code:
+            raise RuntimeError(f"{' '.join(arguments)}: exit code {code}\n{said.read_text(errors='replace')}")
+        found = json.loads(told.read_text())
     # Kibibytes on Linux, bytes on macOS.
-    return Run(seconds, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    return Run(found["seconds"], found["peak"] * (1 if sys.platform == "darwin" else 1024))
 
 
 def checked(cases: int, workers: int) -> Run:
