@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from backproof.candidates.contract import Answer
 from backproof.cases import Case, NetworkSpec, build_case
@@ -160,3 +161,12 @@ def test_an_overflow_in_the_network_may_meet_any_row():
     pair = next(pair for pair in pairs() if pair.row.name.startswith("a sum or a multiple"))
     huge = replace(pair.met.case, x=np.full_like(pair.met.case.x, np.finfo(np.float64).max))
     assert pair.row in set(met(huge))
+
+
+@pytest.mark.parametrize(("dtype", "upstream"), [("float32", 1e33), ("float64", 1e303)])
+def test_the_gradient_of_softplus_overflows_on_the_way(dtype, upstream):
+    """grad exp(beta z) does, and no row says so yet: DEVIATIONS.md does."""
+    z = torch.tensor([9.0], dtype=getattr(torch, dtype), requires_grad=True)
+    (found,) = torch.autograd.grad(torch.nn.functional.softplus(z, beta=2.0), z, torch.full_like(z, upstream))
+    assert found.item() == np.inf
+    assert "## Found, and no row yet" in PAGE.read_text(encoding="utf-8")
