@@ -27,16 +27,9 @@ from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
 from backproof.judging.residuals import across, along, own_gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.layer_bounds import Jacobian, Parameters, activation, preactivation, upstream
 from backproof.truth.objective_bounds import objective
-from backproof.truth.rounding import (
-    SLACK,
-    Jacobian,
-    Parameters,
-    activation,
-    parameters_of,
-    preactivation,
-    upstream,
-)
+from backproof.truth.rounding import SLACK, parameters_of
 
 EQUATIONS: Final = ("BP0", "loss", "BP1", "BP2", "BP3", "BP4")
 """What one sample can show, in the order of the computation."""

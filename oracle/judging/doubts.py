@@ -17,8 +17,9 @@ import numpy as np
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.layer_bounds import upstream
 from backproof.truth.objective_bounds import objective
-from backproof.truth.rounding import both_ways, upstream
+from backproof.truth.rounding import both_ways
 
 KINK = "kink"
 UNDERFLOW = "underflow"

@@ -31,16 +31,9 @@ from backproof.cases.case import Case
 from backproof.cases.gradients import ReadOff
 from backproof.comparison import Offered
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, lowest
+from backproof.truth.layer_bounds import Jacobian, Parameters, activation, preactivation, upstream
 from backproof.truth.objective_bounds import objective, penalty_gradient
-from backproof.truth.rounding import (
-    SLACK,
-    Jacobian,
-    Parameters,
-    activation,
-    parameters_of,
-    preactivation,
-    upstream,
-)
+from backproof.truth.rounding import SLACK, parameters_of
 
 LEGIBLE = 2.0**-4
 """The relative error up to which a reading is one."""

@@ -1,6 +1,6 @@
 """The rounding bounds of what is built from BP0 to BP4: per-sample gradients, the total differential, steps of SGD.
 
-All three follow the same errors as `rounding.py` and use its equations; legend and sources stand there.
+All three follow the errors as `rounding.py` does, by the equations of `layer_bounds.py`; legend and sources: there.
 """
 
 from __future__ import annotations
@@ -12,20 +12,18 @@ import numpy as np
 from backproof.cases import Case, Direction, Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.divisors import divisor
+from backproof.truth.layer_bounds import Parameters, bias_gradient, weight_gradient
 from backproof.truth.loss_terms import Losses
 from backproof.truth.objective_bounds import objective, penalty_gradient, unreduced
 from backproof.truth.rounding import (
     SLACK,
     Layer,
-    Parameters,
     against_reference,
-    bias_gradient,
     error_signals,
     finished,
     forward,
     known,
     parameters_of,
-    weight_gradient,
 )
 
 

@@ -24,19 +24,17 @@ from backproof.cases import Case, Formula, Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Forms, Kinks, Rounded
 from backproof.truth.curves import CURVES
 from backproof.truth.jacobians import Diagonal
+from backproof.truth.layer_bounds import activation, preactivation, upstream
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import (
     SLACK,
     Against,
     Layer,
-    activation,
     against_reference,
     arithmetic_for,
     finished,
     parameter_errors,
     parameters_of,
-    preactivation,
-    upstream,
 )
 
 Route = Array | None

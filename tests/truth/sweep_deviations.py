@@ -34,8 +34,8 @@ from backproof.truth.ball_rows import Outputs
 from backproof.truth.ball_ties import Ties
 from backproof.truth.balls import Float64Enclosure, to_float64
 from backproof.truth.deviations import DEVIATIONS, Deviation
+from backproof.truth.layer_bounds import activation
 from backproof.truth.loss_bounds import LOSS_BOUNDS
-from backproof.truth.rounding import activation
 from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS
 
 sys.path.insert(0, str(Path(__file__).parent))
