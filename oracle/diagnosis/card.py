@@ -15,7 +15,7 @@ from backproof.diagnosis.diagnosis import EQUATIONS, Diagnosis, Findings
 from backproof.diagnosis.evidence import Exhibit
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.objective_bounds import objective
-from backproof.truth.rounding import forward, parameters_of
+from backproof.truth.rounding import both_ways
 
 Hints = Literal["none", "where", "all"]
 """How much is told: the verdict alone, the equation and its place too, or everything."""
@@ -196,7 +196,7 @@ def _forward(case: Case) -> Iterator[str]:
     """What the right forward pass makes of it, and what the loss sends back."""
     arithmetic = Arithmetic.of("float64")
     with np.errstate(all="ignore"):
-        layers = forward(case, parameters_of(case), arithmetic)
+        layers = both_ways(case, arithmetic).layers
         _, gradient = objective(case, layers[-1].outputs, arithmetic)
     for at, layer in enumerate(layers, 1):
         number = "" if len(layers) == 1 else str(at)

@@ -25,7 +25,7 @@ from backproof.judging.doubts import entry, shows
 from backproof.judging.verdicts import Check, Verdict
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.objective_bounds import objective
-from backproof.truth.rounding import forward, parameters_of
+from backproof.truth.rounding import both_ways
 
 if TYPE_CHECKING:
     from backproof.truth.exact import Enclosure
@@ -120,7 +120,7 @@ def uncancelled(case: Case) -> dict[Key, float]:
     """
     arithmetic = Arithmetic.of("float64")
     with np.errstate(all="ignore"):
-        layers = forward(case, parameters_of(case), arithmetic)
+        layers = both_ways(case, arithmetic).layers
         _, gradient = objective(case, layers[-1].outputs, arithmetic)
         found: dict[Key, float] = {}
         s = gradient.value
