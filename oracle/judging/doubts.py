@@ -17,8 +17,6 @@ import numpy as np
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
-from backproof.truth.layer_bounds import upstream
-from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import both_ways
 
 KINK = "kink"
@@ -105,19 +103,18 @@ def entry(gradients: Gradients, quantity: str, layer: int | None) -> Array:
 
 def _steepest(case: Case, arithmetic: Arithmetic, quantity: str, layer: int | None, size: float) -> str:
     """The cause that multiplied error / value most on the way to the quantity."""
-    layers = both_ways(case, arithmetic).layers
-    loss, s = objective(case, layers[-1].outputs, arithmetic)
+    passes = both_ways(case, arithmetic)
     # z and not a: an output of 0 is saturation, and is found as that on the way back.
-    stages = [(DEPTH, _ratio(layers[-1].z))]
+    stages = [(DEPTH, _ratio(passes.layers[-1].z))]
     if quantity == "loss":
-        stages.append((CANCELLATION, float(np.max(loss.error)) / size if size else inf))
+        stages.append((CANCELLATION, float(np.max(passes.loss.error)) / size if size else inf))
     else:
-        stages.append((SATURATION if case.spec.loss.name in _PROBABILISTIC else CANCELLATION, _ratio(s)))
+        probabilistic = case.spec.loss.name in _PROBABILISTIC
+        stages.append((SATURATION if probabilistic else CANCELLATION, _ratio(passes.upstreams[-1])))
         for number in range(case.spec.depth, (layer or 1) - 1, -1):
-            delta = layers[number - 1].jacobian.pull_back(s)
-            s = upstream(delta, layers[number - 1].parameters, arithmetic)
+            delta = passes.deltas[number - 1]
             stages.append((SATURATION, _ratio(delta)))
-            stages.append((DEPTH, _ratio(s) if number > (layer or 0) else _ratio(delta)))
+            stages.append((DEPTH, _ratio(passes.upstreams[number - 1] if number > (layer or 0) else delta)))
         if quantity in ("weight", "bias"):
             stages.append((CANCELLATION, _largest(case, arithmetic, quantity, layer) / size if size else inf))
     growth = dict.fromkeys(REASONS, 0.0)

@@ -93,10 +93,10 @@ class _Parts:
 
     def make_the_batch(self, dtype: str) -> bool:
         """Whether the batch's quantity is made of the shares, but for what need not show beside the largest of them."""
-        made = self.shares.sum(axis=0) if self.is_sum else np.zeros(self.whole.shape)
-        if not self.is_sum:
-            made[self.samples] = self.shares  # an ignored target's row is 0
         with np.errstate(all="ignore"):  # infinity less infinity shows nothing
+            made = self.shares.sum(axis=0) if self.is_sum else np.zeros(self.whole.shape)
+            if not self.is_sum:
+                made[self.samples] = self.shares  # an ignored target's row is 0
             return doubts.shows(float(np.abs(self.whole - made).max()), float(np.abs(self.shares).max()), dtype)
 
 

@@ -58,6 +58,15 @@ def softplus_overflows(z: Rounded, options: Options, arithmetic: Arithmetic) -> 
     return (high > math.log(arithmetic.largest)) & (low <= float(options["threshold"]))
 
 
+def softplus_gradient_overflows(z: Rounded, s: Rounded, options: Options, arithmetic: Arithmetic) -> Mask:
+    """|s| exp(beta z) > largest, beta z <= threshold."""
+    beta = float(options["beta"])
+    high, low = beta * (z.value + z.error), beta * (z.value - z.error)
+    # The logarithms of numbers that a dtype holds lie within 750, and exp errs by some units in the last place.
+    room = math.log(arithmetic.largest) - 1e4 * arithmetic.unit
+    return (np.log(s.magnitude) + high > room) & (low <= float(options["threshold"]))
+
+
 def bce_slope_is_clamped(p: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Mask:
     """p (1 - p) < EPSILON."""
     low, high = np.maximum(p.value - p.error, 0.0), np.maximum(1.0 - p.value - p.error, 0.0)
@@ -123,6 +132,16 @@ DEPARTURES: Final[tuple[Deviation, ...]] = (
         since="2.1 or before",
         sources=(ACTIVATION_SOURCE, "https://github.com/pytorch/pytorch/issues/171249"),
         at_layer=softplus_overflows,
+    ),
+    Deviation(
+        name="softplus: grad exp(beta z) overflows before it is divided",
+        what=("softplus",),
+        where="beta z <= threshold, |grad| exp(beta z) > 3.4e38 in float32, 1.8e308 in float64",
+        concerns="gradient",
+        how_much="inf or NaN for grad s(beta z), at a threshold of 20 from |grad| > 7.0e29 and 3.7e299 on",
+        since="2.1 or before",
+        sources=(ACTIVATION_SOURCE,),
+        at_slope=softplus_gradient_overflows,
     ),
     Deviation(
         name="soft_margin: exp(-y a) overflows",

@@ -39,7 +39,7 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
         layers = forward(case, parameters_of(case), arithmetic)
         losses, _ = unreduced(case, layers[-1].outputs, arithmetic)
         _, gradient = objective(case, layers[-1].outputs, arithmetic)
-        deltas, inputs = error_signals(layers, gradient, arithmetic)
+        deltas, upstreams = error_signals(layers, gradient, arithmetic)
         weights = [_outer(delta, layer.inputs, arithmetic) for layer, delta in zip(layers, deltas, strict=True)]
         biases = [
             None if bias is None else delta.error + arithmetic.unit * delta.magnitude
@@ -49,7 +49,7 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
             _shares(case, losses, arithmetic),
             tuple(weights),
             tuple(biases),
-            inputs.error,
+            upstreams[0].error,
             tuple(delta.error for delta in deltas),
         )
         return finished(errors, against_reference(arithmetic), arithmetic)

@@ -22,6 +22,7 @@ Options = Mapping[str, Any]
 Mask = Any
 """A boolean array; NumPy's comparisons of arrays of any dtype are typed as Any."""
 AtLayer = Callable[[Rounded, Options, Arithmetic], Mask]
+AtSlope = Callable[[Rounded, Rounded, Options, Arithmetic], Mask]
 AtOutput = Callable[[Rounded, Array, Options, Arithmetic], Mask]
 
 
@@ -35,7 +36,8 @@ class Deviation:
     what every textbook form keeps to; if not, digits are lost that another form would keep, and no verdict needs it.
 
     The condition as code is a mask over the entries, True where one may meet the row: at_layer(z, options, arithmetic),
-    of shape (N, O) or (N, 1), for an activation; at_output(a, y, options, arithmetic) for a loss. The other is None.
+    of shape (N, O) or (N, 1), for an activation; at_slope(z, s, options, arithmetic) where the slope departs by what
+    flows in, s = dC/da; at_output(a, y, options, arithmetic) for a loss. The others are None.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Deviation:
     dtypes: tuple[str, ...] = ("float64", "float32")
     leaves_bound: bool = True
     at_layer: AtLayer | None = None
+    at_slope: AtSlope | None = None
     at_output: AtOutput | None = None
 
     def applies(
@@ -82,10 +85,16 @@ class Deviation:
 
     def _at(self, number: int, case: Case, arithmetic: Arithmetic) -> bool:
         """Whether some preactivation of a layer meets the row."""
-        z = _known(both_ways(case, arithmetic).layers[number - 1].z)
+        passes, options = both_ways(case, arithmetic), case.spec.activations[number - 1].options
+        mask = self.mask(passes.layers[number - 1].z, passes.upstreams[number], options, arithmetic)
+        return bool(np.any(mask))
+
+    def mask(self, z: Rounded, s: Rounded, options: Options, arithmetic: Arithmetic) -> Mask:
+        """True where z of an activation, with s = dC/da flowing in, may meet the row."""
         with np.errstate(all="ignore"):
-            options = case.spec.activations[number - 1].options
-            return self.at_layer is not None and bool(np.any(self.at_layer(z, options, arithmetic)))
+            if self.at_slope is not None:
+                return self.at_slope(_known(z), _known(s), options, arithmetic)
+            return self.at_layer is not None and self.at_layer(_known(z), options, arithmetic)
 
     def _reaches(self, quantity: str | None) -> bool:
         """A wrong gradient never reaches the loss, and a wrong value of the loss nothing else."""

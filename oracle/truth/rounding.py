@@ -97,13 +97,21 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """What the forward and the backward pass leave: layers and deltas in layer order, dC/dx, and every error."""
+    """What the forward and the backward pass leave: layers and deltas in layer order, and every error.
+
+    upstreams: dC/da of every layer's outputs, from dC/da^0, which is dC/dx, to dC/da^L.
+    """
 
     layers: list[Layer]
     loss: Rounded
     deltas: list[Rounded]
-    inputs: Rounded
+    upstreams: list[Rounded]
     errors: Gradients
+
+    @property
+    def inputs(self) -> Rounded:
+        """dC/dx."""
+        return self.upstreams[0]
 
 
 @lru_cache(maxsize=8)
@@ -112,10 +120,10 @@ def both_ways(case: Case, arithmetic: Arithmetic) -> Passes:
     with np.errstate(all="ignore"):
         layers = forward(case, parameters_of(case), arithmetic)
         loss, gradient = objective(case, layers[-1].outputs, arithmetic)
-        deltas, inputs = error_signals(layers, gradient, arithmetic)
+        deltas, upstreams = error_signals(layers, gradient, arithmetic)
         weights, biases = parameter_errors(case, layers, deltas, arithmetic)
-    errors = Gradients(loss.error, weights, biases, inputs.error, tuple(delta.error for delta in deltas))
-    return Passes(layers, loss, deltas, inputs, errors)
+    errors = Gradients(loss.error, weights, biases, upstreams[0].error, tuple(delta.error for delta in deltas))
+    return Passes(layers, loss, deltas, upstreams, errors)
 
 
 def may_tie(case: Case, layers: list[Layer]) -> bool:
@@ -148,14 +156,16 @@ def forward(case: Case, parameters: tuple[Parameters, ...], arithmetic: Arithmet
     return layers
 
 
-def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic) -> tuple[list[Rounded], Rounded]:
-    """BP1 and BP2: the deltas of layers 1..L, and dC/dx, from g = dC/da^L."""
+def error_signals(
+    layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
+) -> tuple[list[Rounded], list[Rounded]]:
+    """BP1 and BP2: the deltas of layers 1..L, and dC/da of layers 0..L, from the last, g = dC/da^L."""
     deltas: list[Rounded] = []
-    s = gradient
+    upstreams = [gradient]
     for layer in reversed(layers):
-        deltas.append(layer.jacobian.pull_back(s))
-        s = upstream(deltas[-1], layer.parameters, arithmetic)
-    return deltas[::-1], s
+        deltas.append(layer.jacobian.pull_back(upstreams[-1]))
+        upstreams.append(upstream(deltas[-1], layer.parameters, arithmetic))
+    return deltas[::-1], upstreams[::-1]
 
 
 def parameter_errors(

@@ -140,6 +140,14 @@ EXAMPLES: tuple[tuple[str, str, tuple[str, ...], Row, dict[str, tuple]], ...] = 
         {F64: ((720.0,), (700.0,)), F32: ((100.0,), (80.0,))},
     ),
     (
+        "softplus: grad exp(beta z) overflows before it is divided", "softplus=2,linear", DELTA, (1e33,),
+        {F32: ((9.0,), (1.0,))},
+    ),
+    (
+        "softplus: grad exp(beta z) overflows before it is divided", "softplus=2,linear", DELTA, (1e303,),
+        {F64: ((9.0,), (1.0,))},
+    ),
+    (
         "bce: p (1 - p) is clamped at 1e-12 in the gradient", "sigmoid,bce", DELTA, ONE,
         {F64: ((-30.0,), (-20.0,)), F32: ((-30.0,), (-20.0,))},
     ),

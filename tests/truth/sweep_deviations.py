@@ -11,6 +11,7 @@ number. Every such point should meet a row: `unlisted` counts those that do not.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import warnings
 from collections import Counter
@@ -85,14 +86,19 @@ def compared(
     limit: Array,
     masks: dict[str, Array],
     said: Sequence[str],
+    times: float = 1.0,
 ) -> Found:
-    """One kind of number against the truth, all arrays shaped (points,); `said` describes each point."""
-    known = np.isfinite(truth.middle) & np.isfinite(truth.radius) & (np.abs(truth.middle) <= arithmetic.largest)
-    error = np.abs(computed.astype(np.float64) - truth.middle)
+    """One kind of number against the truth, all arrays shaped (points,); `said` describes each point.
+
+    times: what was computed is so many times the truth, and the limit.
+    """
+    middle, radius = times * truth.middle, times * truth.radius
+    known = np.isfinite(middle) & np.isfinite(radius) & (np.abs(middle) <= arithmetic.largest)
+    error = np.abs(computed.astype(np.float64) - middle)
     # Whatever is smaller than the smallest normal number may be flushed to 0.
-    beyond = error > np.where(np.isnan(limit), np.inf, limit) + truth.radius + arithmetic.smallest
+    beyond = error > times * (np.where(np.isnan(limit), np.inf, limit) + arithmetic.smallest) + radius
     departs = known & (~np.isfinite(computed) | beyond)
-    lost = known & (computed == 0.0) & (np.abs(truth.middle) - truth.radius > arithmetic.smallest) & ~departs
+    lost = known & (computed == 0.0) & (np.abs(middle) - radius > times * arithmetic.smallest) & ~departs
     wanted = {row.name: row for row in DEVIATIONS if row.concerns in (quantity, "both")}
     met, by_row = Counter[str](), Counter[str]()
     listed = np.zeros_like(departs)
@@ -104,7 +110,7 @@ def compared(
         by_row[name] += int(here.sum())
         listed |= here
     unlisted = tuple(
-        f"{said[at]}: PyTorch {computed[at]!r}, true {truth.middle[at]!r}" for at in np.flatnonzero(departs & ~listed)
+        f"{said[at]}: PyTorch {computed[at]!r}, true {middle[at]!r}" for at in np.flatnonzero(departs & ~listed)
     )
     return Found(
         formula.id,
@@ -157,18 +163,27 @@ def sweep_activation(formula: Formula, dtype: str, points: int, seed: int) -> It
         pairs = [function(arb(float(entry))) for entry in z]
         truths = [to_float64([pair[part] for pair in pairs]) for part in (0, 1)]
     exact = Rounded(z.astype(np.float64)[:, None], np.zeros((z.size, 1)))
-    masks = {row.name: row.at_layer(exact, formula.options, arithmetic)[:, 0] for row in rows_of(formula.name)}
-    said = [f"{formula.id} {dtype} z={entry!r}" for entry in z]
     bounds = (
         limits(lambda arithmetic: activation(exact, formula, arithmetic)[0].error[:, 0], dtype),
         limits(lambda arithmetic: activation(exact, formula, arithmetic)[1].slope.error[:, 0], dtype),
     )
-    for computed in torch_ways(formula, z, np.ones_like(z)):
-        for part, quantity in enumerate(("value", "gradient")):
-            yield compared(
-                formula, arithmetic, quantity,
-                computed=computed[part], truth=truths[part], limit=bounds[part], masks=masks, said=said,
-            )  # fmt: skip
+    # What flows in: 1, so that the gradient is the slope; and what overflows only where a form enlarges it on the way.
+    for upstream in (1.0, 2.0 ** (math.floor(math.log2(arithmetic.largest)) - 20)):
+        signal = Rounded(np.full(exact.value.shape, upstream), np.zeros(exact.value.shape))
+        masks = {
+            row.name: np.broadcast_to(row.mask(exact, signal, formula.options, arithmetic), signal.value.shape)[:, 0]
+            for row in rows_of(formula.name)
+        }
+        said = [f"{formula.id} {dtype} z={entry!r} upstream={upstream:g}" for entry in z]
+        for computed in torch_ways(formula, z, np.full_like(z, upstream)):
+            for part, quantity in enumerate(("value", "gradient")):
+                if quantity == "value" and upstream != 1.0:
+                    continue
+                yield compared(
+                    formula, arithmetic, quantity,
+                    computed=computed[part], truth=truths[part], limit=bounds[part], masks=masks, said=said,
+                    times=1.0 if quantity == "value" else upstream,
+                )  # fmt: skip
 
 
 def sweep_rowwise(formula: Formula, dtype: str, points: int, seed: int) -> Iterator[Found]:
@@ -187,7 +202,7 @@ def sweep_rowwise(formula: Formula, dtype: str, points: int, seed: int) -> Itera
         limits(lambda arithmetic: bound(exact, arithmetic)[1].pull_back(signal).error.ravel(), dtype),
     )
     masks = {
-        row.name: np.broadcast_to(row.at_layer(exact, formula.options, arithmetic), z.shape).ravel()
+        row.name: np.broadcast_to(row.mask(exact, signal, formula.options, arithmetic), z.shape).ravel()
         for row in rows_of(formula.name)
     }
     said = [f"{formula.id} {dtype} z={row} s={part}" for row, part in zip(z, s, strict=True) for _ in row]

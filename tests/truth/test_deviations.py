@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
+from backproof.candidates.builtin import Torch
 from backproof.candidates.contract import Answer
 from backproof.cases import Case, NetworkSpec, build_case
 from backproof.comparison import Bounds, Verdict, compare
+from backproof.examine import Examiner
 from backproof.judging.verdicts import Check
 from backproof.truth import autograd, exact
 from backproof.truth.deviations import DEVIATIONS, VERSION, met
@@ -163,10 +164,22 @@ def test_an_overflow_in_the_network_may_meet_any_row():
     assert pair.row in set(met(huge))
 
 
-@pytest.mark.parametrize(("dtype", "upstream"), [("float32", 1e33), ("float64", 1e303)])
-def test_the_gradient_of_softplus_overflows_on_the_way(dtype, upstream):
-    """grad exp(beta z) does, and no row says so yet: DEVIATIONS.md does."""
-    z = torch.tensor([9.0], dtype=getattr(torch, dtype), requires_grad=True)
-    (found,) = torch.autograd.grad(torch.nn.functional.softplus(z, beta=2.0), z, torch.full_like(z, upstream))
-    assert found.item() == np.inf
-    assert "## Found, and no row yet" in PAGE.read_text(encoding="utf-8")
+OVERFLOWING = "6-7-5-9-13,relu-softplus=2-identity-mish,poisson_nll=1+1+0.125,mean,n23,f32,integers,s13144277,bias=1010"
+
+
+def test_a_row_by_what_flows_in_is_named_in_a_network():
+    """A gradient of 1e33 meets softplus at z = 9: PyTorch as a candidate is infinite there, by its listed row."""
+    row = next(row for row in DEVIATIONS if row.at_slope is not None)
+    checks = Examiner(Torch()).examine(case_of(OVERFLOWING))
+    assert not any(check.verdict.fails for check in checks)
+    notes = {(check.quantity, check.layer): check.note for check in checks if check.verdict is Verdict.REFERENCE_WRONG}
+    assert notes["delta", 2] == row.name
+    assert all(layer is None or layer <= 2 for _, layer in notes)
+
+
+@pytest.mark.parametrize("pair", [p for p in pairs() if p.row.at_slope is not None], ids=lambda pair: pair.dtype)
+def test_a_row_by_what_flows_in_leaves_smaller_gradients_alone(pair: Pair):
+    """The same preactivation with a gradient of 1 does not meet it."""
+    case = pair.met.case
+    assert list(met(case, dtype=pair.dtype)) == [pair.row]
+    assert not list(met(replace(case, y=np.ones_like(case.y)), dtype=pair.dtype))
