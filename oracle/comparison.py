@@ -293,9 +293,10 @@ def _overflowed(pair: Pair, bounds: Bounds, dtype: str) -> Check | None:
 
 def _plain(pair: Pair, bounds: Bounds) -> Check | None:
     """A verdict that exact arithmetic is not needed for, where enough of its kind were held to exact values."""
-    if Verdict.DISAGREE in bounds.plain and (wrong := _plainly_wrong(pair, bounds)) is not None:
-        return wrong
-    return _plainly_departs(pair, bounds) if Verdict.REFERENCE_WRONG in bounds.plain else None
+    departs = _plainly_departs(pair, bounds) if Verdict.REFERENCE_WRONG in bounds.plain else None
+    if departs is None and Verdict.DISAGREE in bounds.plain:
+        return _plainly_wrong(pair, bounds)
+    return departs
 
 
 def _plainly_departs(pair: Pair, bounds: Bounds) -> Check | None:
