@@ -5,6 +5,7 @@ Exit codes: 0 agrees, 1 disagrees, 2 cannot run. Progress and messages go to std
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Annotated
 
@@ -24,6 +25,9 @@ from backproof.commands.report import report
 # before NumPy and PyTorch are imported, which the commands leave to the moment they run.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+# A million objects are imported and come to stay. At Python's own threshold (700) the garbage collector looks through
+# all of them several times, which takes a quarter of a second of a start that takes three.
+gc.set_threshold(50_000)
 
 app = typer.Typer(
     no_args_is_help=True,
