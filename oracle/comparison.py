@@ -240,13 +240,14 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
     asked = case.spec.dtype
     own = "float32" if pair.candidate.dtype.kind == "f" and pair.candidate.dtype.itemsize <= 4 else "float64"
     other = "" if pair.candidate.dtype == asked else f"{pair.candidate.dtype} result"
-    lost = _overflowed(pair, bounds, own)
+    dtypes = tuple(dict.fromkeys((own, asked) if own == "float64" else (own,)))
+    lost = _overflowed(pair, bounds, dtypes[-1])
     if lost is not None:
         return lost
     plain = None if other else _plain(pair, bounds)
     if plain is not None:
         return plain
-    for dtype in dict.fromkeys((own, asked) if own == "float64" else (own,)):
+    for dtype in dtypes:
         accuracy = f"{other} with the accuracy of {dtype}" if other and dtype != own else other
         for level, level_note in _LEVELS:
             numbers = _Numbers(pair, bounds.tightest(pair, level, dtype=dtype))
@@ -254,8 +255,7 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
                 continue
             note = "; ".join(part for part in (level_note, accuracy) if part)
             if level == "kink":
-                verdict = Verdict.KINK if numbers.bounded else Verdict.UNDECIDED
-                return numbers.check(verdict, note if numbers.bounded else doubts.KINK)
+                return _another_side(numbers, note)
             if not bounds.chained_is_enough(pair, level, dtype=dtype):
                 note = "; ".join(part for part in (PROPAGATED, note) if part)
             if numbers.decided:
@@ -268,7 +268,13 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
             arithmetic = Arithmetic.of(dtype, forms="accurate" if level == "accurate" else "textbook")
             reason = doubts.reason(arithmetic, case, pair.quantity, pair.layer, pair.size)
             return numbers.check(Verdict.UNDECIDED, reason)
-    return _arbitrate(pair, bounds, own, other)
+    return _arbitrate(pair, bounds, dtypes[-1], other)
+
+
+def _another_side(numbers: _Numbers, note: str, exact: Array | None = None) -> Check:
+    """What is right with some subgradient; no more is known where a bound without limit says so."""
+    verdict = Verdict.KINK if numbers.bounded else Verdict.UNDECIDED
+    return numbers.check(verdict, note if numbers.bounded else doubts.KINK, exact)
 
 
 OVERFLOWED = "not finite, where the truth is and an accurate form would be"
@@ -350,26 +356,30 @@ def _arbitrate(pair: Pair, bounds: Bounds, dtype: str, note: str) -> Check:
     """Candidate and reference differ by more than rounding: exact arithmetic says which of the two is wrong.
 
     Each holds where it is within its bound of the enclosure. An enclosure is wide where a number lies on a kink that no
-    precision resolves (a tie of thirds, say); what is then within reach of both is undecided.
+    precision resolves (a tie of thirds, say); what is then within reach of both is undecided. Where the reference is
+    wrong, a candidate that took another subgradient shows it against the enclosure alone.
     """
     numbers = _Numbers(pair, bounds.tightest(pair, "textbook", dtype=dtype))
     middle = entry(bounds.exact().middle, pair.quantity, pair.layer)
     radius = entry(bounds.exact().radius, pair.quantity, pair.layer)
     known = np.isfinite(middle) & np.isfinite(radius)
 
-    def holds(values: Array, dtype: str) -> bool:
-        limit = bounds.tightest(pair, "textbook", dtype=dtype, against="truth")
+    def from_truth(values: Array, dtype: str, level: Level = "textbook") -> _Numbers:
+        limit = bounds.tightest(pair, level, dtype=dtype, against="truth")
         truth = pair._replace(candidate=values, reference=middle)
-        return _Numbers(truth, np.where(known, limit + radius, np.inf)).within
+        return _Numbers(truth, np.where(known, limit + radius, np.inf))
 
-    reference_holds = holds(pair.reference, "float64")
-    if holds(pair.candidate, dtype):
+    reference_holds = from_truth(pair.reference, "float64").within
+    if from_truth(pair.candidate, dtype).within:
         if not reference_holds:
             return numbers.check(Verdict.REFERENCE_WRONG, _named(pair, bounds), middle)
         if (known & (radius <= numbers.limit))[numbers.ratio > 1.0].all():
             return numbers.check(Verdict.AGREE, "within the bound of the exact value", middle)
         return numbers.check(Verdict.UNDECIDED, doubts.KINK, middle)
     if not reference_holds:
+        either_side = from_truth(pair.candidate, dtype, "kink")
+        if either_side.within and known.all():
+            return _another_side(either_side, _LEVELS[-1][1], middle)
         note = "; ".join(part for part in (f"PyTorch is wrong here too ({_named(pair, bounds)})", note) if part)
     return numbers.check(Verdict.DISAGREE if numbers.same_pattern else Verdict.NON_FINITE, note, middle)
 

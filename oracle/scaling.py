@@ -61,8 +61,12 @@ class _Side:
 
     @cached_property
     def limits(self) -> list[Array | None]:
-        """How far each array of the answer may be from the truth."""
-        return _arrays(Answer.of(Bounds(self.case, self.answer.read_off).limit("textbook", against="truth")))
+        """How far each array of the answer may be from the truth, in arithmetic of the answer's own dtype."""
+        narrow = any(array is not None and array.dtype == np.float32 for array in _arrays(self.answer))
+        limit = Bounds(self.case, self.answer.read_off).limit(
+            "textbook", dtype="float32" if narrow else None, against="truth"
+        )
+        return _arrays(Answer.of(limit))
 
 
 class _Relation(NamedTuple):
@@ -185,7 +189,10 @@ def _verdict(relation: _Relation) -> str:
 
 def _arrays(answer: Answer) -> list[Array | None]:
     """What a reduction scales and the order of the samples leaves alone: the loss, weight and bias gradients."""
-    return [answer.loss, *answer.weights, *answer.biases]
+    loss = answer.loss
+    if loss is not None and loss.size == 1:
+        loss = loss.reshape(())  # as the comparison takes it
+    return [loss, *answer.weights, *answer.biases]
 
 
 def _gradient_ratio(above: Answer, below: Answer) -> float | None:

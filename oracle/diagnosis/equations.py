@@ -253,7 +253,7 @@ def _read(case: Case, given: Answer, broken: frozenset[str], arithmetic: Arithme
     layers: list[_Layer] = []
     x = case.x.astype(np.float64)
     follows = Rounded(x, np.zeros_like(x))
-    for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
+    for index, (own, formula) in enumerate(zip(parameters_of(case, arithmetic), case.spec.activations, strict=True)):
         dw, db = own_gradients(case, given, index, arithmetic)
         inputs = follows
         if index > 0 and "BP0" in broken and not broken & {"BP3", "BP4"} and db is not None:

@@ -209,7 +209,7 @@ def _read(case: Case, given: Offered, arithmetic: Arithmetic) -> list[_Layer]:
     layers: list[_Layer] = []
     x = case.x.astype(np.float64)
     follows = Rounded(x, np.zeros_like(x))
-    for index, (own, formula) in enumerate(zip(parameters_of(case), case.spec.activations, strict=True)):
+    for index, (own, formula) in enumerate(zip(parameters_of(case, arithmetic), case.spec.activations, strict=True)):
         dw, db = own_gradients(case, given, index, arithmetic)
         inputs = follows
         if index > 0 and db is not None:

@@ -53,15 +53,18 @@ class Settlement:
         """The checks with what single samples show: a broken equation disagrees; on one sample, kept ones agree.
 
         wide: quantities that agree by a bound in which an error could hide. For them alone, no more samples are asked
-        than it takes until one shows as much of their equation as must show, and GLANCES at most.
+        than it takes until one shows as much of their equation as must show, and GLANCES at most. Where a sample speaks
+        against one, of a candidate that nothing vouches for, it is undecided.
         """
         opened = tuple(check for check in checks if is_open(check) or (check.quantity, check.layer) in wide)
         unseen, last = opened, None
         samples = SAMPLES if any(check.note in (doubts.DEPTH, doubts.KINK) for check in opened) else GLANCES
         for sample, tests in self._tested(case, samples):
-            broken = next((residual for residual in tests if not residual.holds), None)
-            if broken is not None:
-                return _accused(checks, opened, sample, broken) if self.vouched(case.spec.dtype) else checks
+            broken = [residual for residual in tests if not residual.holds]
+            if broken:
+                if self.vouched(case.spec.dtype):
+                    return _accused(checks, opened, sample, broken[0])
+                return tuple(_doubted(check, wide, broken) for check in checks)
             unseen, last = tuple(check for check in unseen if not _seen(check, tests, case.spec.dtype)), tests
             if not unseen:
                 break
@@ -166,10 +169,18 @@ def _accused(checks: tuple[Check, ...], opened: tuple[Check, ...], sample: int, 
     )
 
 
+def _doubted(check: Check, wide: Collection[Key], broken: Collection[Residual]) -> Check:
+    """A check of `wide` that a broken equation shows in agrees no more."""
+    agrees = check.verdict is Verdict.AGREE and (check.quantity, check.layer) in wide
+    if not agrees or not any(_shows(check, residual) for residual in broken):
+        return check
+    return check._replace(verdict=Verdict.UNDECIDED, note=doubts.DEPTH)
+
+
 def _shows(check: Check, broken: Residual) -> bool:
     """Whether a check is of a quantity in which the broken equation shows; an activation shows in dW above it."""
-    if check.max_abs_error is None:
-        return False
+    if not check.max_abs_error:
+        return False  # not offered, or the very numbers of the reference, be they NaN on both sides
     if broken.quantity == "activation":
         return check.quantity == "weight" and broken.layer is not None and check.layer == broken.layer + 1
     if broken.layer is None:

@@ -116,32 +116,34 @@ def near(z: Array, r: Array) -> Array:
 # 4.0, 3.83 ulp). Libraries that promise no more than 4 ulp (SVML, libmvec) stay within the textbook allowances.
 
 
-# a = 1/(1 + e) or e/(1 + e): e moves a by (1 - a) of its own relative error, then a sum and a quotient: 5 + 2 a's, and
-# one to spare. a (1 - a): 7 of a, the subtraction, the product. Textbook: (1 + tanh(z/2))/2, 1 - 1/(1 + exp(z)) round
-# near 1/2 or 1; exp(-log(1 + exp(-z))) moves a by a |log a| <= 0.37 per u of the logarithm; the slope (1 - tanh^2)/4.
+# a = 1/(1 + e) or e/(1 + e): e moves a by (1 - a) of its own relative error, then a sum and a quotient: a (7 - 5a) in
+# all, which is 7a at most, and 2.45 at a = 0.7. a (1 - a): a's error times |1 - 2a|, and 2a (1 - a) for the subtraction
+# and the product: 9a at most, and 2.1 in all. Textbook: (1 + tanh(z/2))/2, 1 - 1/(1 + exp(z)) round near 1/2 or 1;
+# exp(-log(1 + exp(-z))) moves a by a |log a| <= 0.37 per u of the logarithm; the slope (1 - tanh^2)/4.
 def sigmoid_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
-    """8 s and 10 s."""
+    """8 s and 10 s, or 2.5 where that is less."""
     s = shapes.logistic(z + r)
-    return 8.0 * s, 10.0 * s
+    return np.minimum(8.0 * s, 2.5), np.minimum(10.0 * s, 2.5)
 
 
 SIGMOID = Allowance(sigmoid_units)
 SIGMOID_TEXTBOOK = apart(value=constant(4.0), slope=constant(5.0))
 
-# tanh is a library's: XLA's float64 errs by 6.9 near |z| = 20 (it returns 1 - 7u there). 1 - a^2 doubles a's absolute
-# error where a is near 1: 2u for a library within 1 ulp, and two roundings; 14 for XLA's. Textbook: quotients of sums
-# of exponentials, whose error is absolute near 0 and near 1; 1 - a^2 of these doubles it.
+# tanh is a library's, within 5u. 1 - a^2 doubles a's absolute error where a is near 1: 2u for a library within 1 ulp,
+# which is u there, and two roundings. Textbook: quotients of sums of exponentials, whose error is absolute near 0 and
+# near 1; 1 - a^2 of these doubles it. So does XLA's float64, which errs by 6.9 near |z| = 20 (it returns 1 - 7u there).
 TANH = apart(
-    value=lambda z, r, options: 8.0 * np.tanh(far(z, r)),
-    slope=lambda z, r, options: 8.0 * shapes.sech_squared(near(z, r)) + 4.0,
+    value=lambda z, r, options: 5.0 * np.tanh(far(z, r)),
+    slope=lambda z, r, options: 4.0 * shapes.sech_squared(near(z, r)) + 4.0,
 )
 TANH_TEXTBOOK = apart(value=constant(8.0), slope=constant(16.0))
 
-# z - tanh(z): one rounding of |a|, and the library's of tanh, which is |z| where it matters (4 in XLA's float32).
+# z - tanh(z): one rounding of |a| <= |z|, and the library's of tanh (4 in XLA's float32).
 # 1 - (1 - tanh^2), which automatic differentiation makes of it, rounds near 1.
 # At z = 0 exactly every form has the exact slope 0: tanh(0) = 0, cosh(0) = 1.
 TANHSHRINK = apart(
-    value=proportional(5.0), slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0 * (far(z, r) > 0.0)
+    value=lambda z, r, options: far(z, r) + 4.0 * np.tanh(far(z, r)),
+    slope=lambda z, r, options: 6.0 * np.tanh(far(z, r)) ** 2 + 4.0 * (far(z, r) > 0.0),
 )
 TANHSHRINK_TEXTBOOK = apart(value=lambda z, r, options: 2.0 * far(z, r) + 8.0, slope=constant(16.0))
 
@@ -149,13 +151,14 @@ TANHSHRINK_TEXTBOOK = apart(value=lambda z, r, options: 2.0 * far(z, r) + 8.0, s
 def softplus_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
     """8 a: 5 of e, log1p and a sum. 8 s(x), x = beta z, as the sigmoid.
 
+    max(x, 0) + log1p(e) errs by 5 s(-|x|) <= 2.5 of e, 2 log1p(e) <= 1.39 and the sum's a: by a + 3.9 at most.
     Each rounding of x moves log1p(e^x)/beta by |z| s(x), and s by |x| s'(x) <= min(|x| s(x), 0.224).
     """
     beta = option(options, "beta")
     high, reach, roundings = beta * (z + r), far(z, r), inexact_product(beta)
     s, integral = shapes.logistic_and_integral(high)
     if not roundings and not inexact(beta):
-        return (8.0 / beta) * integral, 8.0 * s
+        return np.minimum(8.0 * integral, integral + 3.9) / beta, np.minimum(8.0 * s, 2.5)
     value = 8.0 * integral / beta + (roundings * s + inexact(beta)) * reach
     return value, 8.0 * s + roundings * np.minimum(0.23, beta * reach * s)
 
@@ -171,21 +174,23 @@ SOFTPLUS_TEXTBOOK = apart(
 
 # -softplus(-z) with beta = 1. log(s(z)) takes the sigmoid's error: absolute for z > 0, relative to |z| for z < 0.
 def logsigmoid_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
-    """8 |a| and 8 s(-z)."""
+    """8 |a| or |a| + 3.9, 8 s(-z) or 2.5: as softplus."""
     s, integral = shapes.logistic_and_integral(r - z)
-    return 8.0 * integral, 8.0 * s
+    return np.minimum(8.0 * integral, integral + 3.9), np.minimum(8.0 * s, 2.5)
 
 
 LOGSIGMOID = Allowance(logsigmoid_units)
 LOGSIGMOID_TEXTBOOK = apart(value=at_least_one(8.0), slope=at_least_one(6.0))
 
 
-# z s(z): the sigmoid's 7, a product, one to spare. The slope s(1 + z (1 - s)) has terms of size s and s |z|, with the
-# sigmoid's error and three roundings each. Textbook: the sigmoid's absolute error times z.
+# z s(z): the sigmoid's error, and a product. The slope s + z s (1 - s) moves with s by |1 + z (1 - 2s)| <= 1 + |z|; of
+# its forms, s (1 + z (1 - s)) rounds four times, by 2s + 4 s |z| in all, and a + s (1 - a) by s (3 + 4|z|). Textbook:
+# the sigmoid's absolute error times z.
 def silu_units(z: Array, r: Array, options: Options) -> tuple[Array, Array]:
-    """9 s |z| and 10 s (1 + |z|)."""
+    """(s~ + s) |z| and s~ (1 + |z|) + s (3 + 4|z|), where s~ = min(7s, 2.45) is the sigmoid's error."""
     s, reach = shapes.logistic(z + r), far(z, r)
-    return 9.0 * s * reach, 10.0 * s * (1.0 + reach)
+    moved = np.minimum(7.0 * s, 2.45)
+    return (moved + s) * reach, moved * (1.0 + reach) + s * (3.0 + 4.0 * reach)
 
 
 SILU = Allowance(silu_units)
@@ -245,12 +250,17 @@ def magnitude(options: Options) -> float:
     return abs(option(options, "alpha"))
 
 
-# alpha expm1(z): expm1 within 4.8 (XLA's float32), a product, alpha itself. alpha exp(z): 5, a product, alpha.
+def scaled_exponential(options: Options) -> float:
+    """5 |alpha|, and what the product with alpha takes."""
+    return (5.0 + inexact_product(option(options, "alpha"))) * magnitude(options)
+
+
+# alpha expm1(z): expm1 within 4.8 (XLA's float32), the product with alpha. alpha exp(z): 5, and that.
 # Textbook: exp(z) - 1 has exp's error and a rounding, near 1; a + alpha, which automatic differentiation makes of
 # expm1, has that error in the slope and one rounding more.
 ELU = apart(
-    value=lambda z, r, options: 8.0 * magnitude(options) * -np.expm1(negative_part(z, r)),
-    slope=lambda z, r, options: below_zero(z, r, 8.0 * magnitude(options) * np.exp(np.minimum(z + r, 0.0))),
+    value=lambda z, r, options: scaled_exponential(options) * -np.expm1(negative_part(z, r)),
+    slope=lambda z, r, options: below_zero(z, r, scaled_exponential(options) * np.exp(np.minimum(z + r, 0.0))),
 )
 ELU_TEXTBOOK = apart(
     value=lambda z, r, options: below_zero(z, r, 7.0 * magnitude(options)),
@@ -266,15 +276,15 @@ def celu_roundings(alpha: float) -> float:
 def celu_value(z: Array, r: Array, options: Options) -> Array:
     """As elu; a rounding of x = z/alpha moves alpha expm1(x) by alpha |x| e^x <= |a|."""
     alpha = option(options, "alpha")
-    return (8.0 + celu_roundings(alpha)) * alpha * -np.expm1(negative_part(z, r) / alpha)
+    return (scaled_exponential(options) + celu_roundings(alpha) * alpha) * -np.expm1(negative_part(z, r) / alpha)
 
 
 def celu_slope(z: Array, r: Array, options: Options) -> Array:
-    """8 phi' with phi' = e^x, x = z/alpha; a rounding of x moves it by |x| e^x <= exp(-1), by nothing at |x| > 2000."""
+    """6 phi' with phi' = e^x, x = z/alpha; a rounding of x moves it by |x| e^x <= exp(-1), by nothing at |x| > 2000."""
     alpha = option(options, "alpha")
     exponential = np.exp(np.minimum(z + r, 0.0) / alpha)
     shift = np.minimum(math.exp(-1.0), np.minimum(-negative_part(z, r) / alpha, 2000.0) * exponential)
-    return below_zero(z, r, 8.0 * exponential + celu_roundings(alpha) * shift)
+    return below_zero(z, r, 6.0 * exponential + celu_roundings(alpha) * shift)
 
 
 CELU = apart(value=celu_value, slope=celu_slope)
@@ -287,15 +297,15 @@ CELU_TEXTBOOK = apart(
 
 
 def selu_value(z: Array, r: Array, options: Options) -> Array:
-    """10 |a| at whichever end is farther: as elu, with two constants to round and a product more."""
+    """9 |a| below 0: expm1's 5, two constants and two products; 2 |a| above it: scale and its product."""
     negative = shapes.SELU_ALPHA * -np.expm1(negative_part(z, r))
-    return 10.0 * shapes.SELU_SCALE * np.maximum(negative, z + r)
+    return shapes.SELU_SCALE * np.maximum(9.0 * negative, 2.0 * (z + r))
 
 
 def selu_slope(z: Array, r: Array, options: Options) -> Array:
-    """10 phi'."""
-    below = np.maximum(1.0, shapes.SELU_ALPHA * np.exp(np.minimum(z + r, 0.0)))
-    return 10.0 * shapes.SELU_SCALE * np.where(z <= r, below, 1.0)
+    """9 phi' below 0; above it scale itself is rounded."""
+    below = np.maximum(1.0, 9.0 * shapes.SELU_ALPHA * np.exp(np.minimum(z + r, 0.0)))
+    return shapes.SELU_SCALE * np.where(z <= r, below, 1.0)
 
 
 # Textbook: as elu's, times scale alpha = 1.76.
@@ -306,8 +316,13 @@ SELU_TEXTBOOK = apart(value=at_least_one(14.0), slope=constant(18.0))
 
 
 def softsign_slope(z: Array, r: Array, options: Options) -> Array:
-    """7/(1 + |z|), with d = 1 + |z|: automatic differentiation computes 1/d - |z|/d^2, whose terms are 1/d in size."""
-    return 7.0 / (1.0 + near(z, r))
+    """5/d^2 for the square of 1/d, d = 1 + |z|; 1/d - |z|/d^2, which automatic differentiation computes, (6d - 3)/d^2.
+
+    Of that 2/d are the first quotient's, 4 |z|/d^2 the second's, and 1/d^2 the difference's.
+    """
+    d = 1.0 + near(z, r)
+    units: Array = np.maximum(5.0 / d, 6.0 - 3.0 / d) / d
+    return units
 
 
 # z/d, z (1/d): d, a reciprocal, a product. Textbook: (1 - |a|)^2, where 1 - |a| = 1/d errs by 3u, hence its square by
@@ -329,11 +344,12 @@ HARDSIGMOID = apart(
     value=lambda z, r, options: 2.0 * not_clipped(z, r),
     slope=lambda z, r, options: 0.2 * not_clipped(z, r),
 )
-# z times that, with 1/6 as a factor: four roundings of |a| <= |z|. The slope (2z + 3)/6 <= 3/2 by two sums and a
-# quotient, or h + z h' with hardsigmoid's 2, 3/2 of z h' <= 1/2, and the sum's.
+# z h with h = (z + 3)/6: a sum, two products and half a rounding of 1/6, 3.5 h |z|, and h <= 1/2 + |z|/6; of z (1/6) +
+# 1/2 in h, |z|/3 + 2h. The slope (2z + 3)/6 <= 1/2 + |z|/3 by a sum and a quotient; or h + z h', with |z|/3 + h of h,
+# |z|/3 of z h' and the sum: 1 + 7|z|/6 where |z| < 3.
 HARDSWISH = apart(
-    value=lambda z, r, options: 4.0 * far(z, r) * not_clipped(z, r),
-    slope=lambda z, r, options: 5.0 * not_clipped(z, r),
+    value=lambda z, r, options: np.minimum(4.0, 2.0 + 0.5 * far(z, r)) * far(z, r) * not_clipped(z, r),
+    slope=lambda z, r, options: np.minimum(5.0, 2.0 + 0.84 * far(z, r)) * not_clipped(z, r),
 )
 
 NOTHING = apart(value=NONE, slope=NONE)
@@ -349,10 +365,11 @@ def leaky_slope(z: Array, r: Array, options: Options) -> Array:
     return below_zero(z, r, 2.0 * abs(option(options, "negative_slope")))
 
 
-# Textbook: (1 + alpha)/2 z + (1 - alpha)/2 |z|, whose two terms cancel for z < 0.
+# Textbook: (1 + alpha)/2 z + (1 - alpha)/2 |z|, whose two terms cancel for z < 0, and its slope with the sign of z.
 LEAKY_RELU = apart(value=leaky_value, slope=leaky_slope)
 LEAKY_RELU_TEXTBOOK = apart(
-    value=lambda z, r, options: 4.0 * max(1.0, abs(option(options, "negative_slope"))) * far(z, r), slope=leaky_slope
+    value=lambda z, r, options: 4.0 * max(1.0, abs(option(options, "negative_slope"))) * far(z, r),
+    slope=lambda z, r, options: np.full(z.shape, 4.0 * max(1.0, abs(option(options, "negative_slope")))),
 )
 
 
@@ -368,7 +385,13 @@ def hardtanh_value(z: Array, r: Array, options: Options) -> Array:
     return np.maximum(below, np.where(z + r >= high - reach(high), inexact(high) * abs(high), 0.0))
 
 
+# Textbook: (|z - low| - |z - high| + low + high)/2: half of two sums of |z| and a bound, and of three of the bounds.
 HARDTANH = apart(value=hardtanh_value, slope=NONE)
+HARDTANH_TEXTBOOK = apart(
+    value=lambda z, r, options: far(z, r) + 4.0 * (abs(option(options, "min_val")) + abs(option(options, "max_val"))),
+    slope=NONE,
+)
+RELU6_TEXTBOOK = apart(value=lambda z, r, options: far(z, r) + 24.0, slope=NONE)
 
 
 def threshold_value(z: Array, r: Array, options: Options) -> Array:
@@ -387,4 +410,8 @@ def softshrink_value(z: Array, r: Array, options: Options) -> Array:
     return np.where(excess >= -reach(lambd), np.maximum(excess, 0.0) + inexact(lambd) * abs(lambd), 0.0)
 
 
+# Textbook: z + (|z - lambd| - |z + lambd|)/2.
 SOFTSHRINK = apart(value=softshrink_value, slope=NONE)
+SOFTSHRINK_TEXTBOOK = apart(
+    value=lambda z, r, options: 2.0 * far(z, r) + 3.0 * abs(option(options, "lambd")), slope=NONE
+)

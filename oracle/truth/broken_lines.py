@@ -88,6 +88,7 @@ BROKEN_LINES: dict[str, Curve] = {
         shapes.relu6,
         kinks=lambda options: (Kink(0.0, 1.0), Kink(6.0, 1.0)),
         value_range=between(0.0, 6.0),
+        textbook=allowances.RELU6_TEXTBOOK,
         exact=True,
     ),
     "hardtanh": broken_line(
@@ -95,6 +96,7 @@ BROKEN_LINES: dict[str, Curve] = {
         kinks=hardtanh_kinks,
         value_range=lambda options: (option(options, "min_val"), option(options, "max_val")),
         allowance=allowances.HARDTANH,
+        textbook=allowances.HARDTANH_TEXTBOOK,
         exact=True,
     ),
     "hardsigmoid": broken_line(
@@ -121,6 +123,7 @@ BROKEN_LINES: dict[str, Curve] = {
         kinks=shrink_kinks(0.0),
         value_range=between(-math.inf, math.inf),
         allowance=allowances.SOFTSHRINK,
+        textbook=allowances.SOFTSHRINK_TEXTBOOK,
     ),
     "hardshrink": broken_line(
         shapes.hardshrink,

@@ -36,7 +36,7 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype)
     with np.errstate(all="ignore"):
-        layers = forward(case, parameters_of(case), arithmetic)
+        layers = forward(case, parameters_of(case, arithmetic), arithmetic)
         losses, _ = unreduced(case, layers[-1].outputs, arithmetic)
         _, gradient = objective(case, layers[-1].outputs, arithmetic)
         deltas, upstreams = error_signals(layers, gradient, arithmetic)
@@ -64,7 +64,7 @@ def differential_bound(case: Case, direction: Direction, *, dtype: str | None = 
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype)
     with np.errstate(all="ignore"):
-        layers = forward(case, parameters_of(case), arithmetic)
+        layers = forward(case, parameters_of(case, arithmetic), arithmetic)
         tangent = _exact(direction.inputs)
         for layer, dweight, dbias in zip(layers, direction.weights, direction.biases, strict=True):
             dz = _tangent_preactivation(layer, tangent, dweight, dbias, arithmetic)
@@ -98,7 +98,7 @@ def steps_bound(case: Case, steps: int, options: StepOptions) -> tuple[Parameter
     """
     arithmetic = Arithmetic.of(case.spec.dtype)
     with np.errstate(all="ignore"):
-        parameters = parameters_of(case)
+        parameters = parameters_of(case, arithmetic)
         weights = [_exact(own.weight) for own in parameters]
         biases = [None if own.bias is None else _exact(own.bias) for own in parameters]
         velocities: dict[tuple[str, int], Rounded] = {}

@@ -18,19 +18,20 @@ class ElementwiseSlope:
     arithmetic: Arithmetic
 
     def pull_back(self, s: Rounded) -> Rounded:
-        """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + h e_phi', then + 2u(|delta| + e_delta) + 2 eta.
+        """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + (|s| + 3 e_s) e_phi', then u(|delta| + e_delta) + 2 eta.
 
-        h = |s| + e_s.  No rounding where delta is exactly 0, nor where phi' selects, being 0 or 1. The second eta is a
-        flushed partial sum of BP3.
+        What stands for s and phi' here may itself be off by e_s and e_phi', so that their product is there three times.
+        No rounding where delta is exactly 0, nor where phi' selects, being 0 or 1. The second eta is a flushed partial
+        sum of BP3.
         """
         slope = self.slope
         error = s.error * slope.size
         if not slope.exact:
-            error += s.magnitude * slope.error
+            error += (s.size + 3.0 * s.error) * slope.error
         delta = s.value * slope.value
         size = np.abs(delta)
         if not self.selects:
-            error += 2.0 * self.arithmetic.unit * (size + error)
+            error += self.arithmetic.unit * (size + error)
             self.arithmetic.underflow_of_factors_in_place(error, s, slope, 2)
         return Rounded(delta, error, size=size)
 

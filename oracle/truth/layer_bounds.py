@@ -23,6 +23,7 @@ from backproof.truth.arithmetic import (
     Array,
     Rounded,
     highest,
+    least,
     lowest_bit,
     ones,
     significant_bits,
@@ -67,6 +68,20 @@ class Parameters:
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", np.abs(self.weight))
 
+    @classmethod
+    def given(cls, weight: Array, bias: Array | None, arithmetic: Arithmetic) -> Parameters:
+        """Numbers that are exact, but for those that flush-to-zero may flush."""
+        own = cls(weight, bias)
+        flushed = least(own.size) < arithmetic.smallest
+        if not flushed and (bias is None or least(np.abs(bias)) >= arithmetic.smallest):
+            return own
+        return cls(
+            weight,
+            bias,
+            arithmetic.flushed(weight) if flushed else None,
+            None if bias is None else arithmetic.flushed(bias),
+        )
+
 
 def given(x: Array, arithmetic: Arithmetic) -> Rounded:
     """Numbers that are exact, but for those that flush-to-zero may flush."""
@@ -79,17 +94,19 @@ def preactivation(
 ) -> Rounded:
     """BP0, z = a W^T + b, with A = |a| + e_a.
 
-    e_z = (e_a + gamma_{I+1} A) |W|^T + gamma_{I+1} |b| + (I + 1) eta [> 0],  and A e_W^T + e_b where the parameters
-    are uncertain. The eta are the underflow of I products and a sum; a flushed operand is within its own error. `own`
-    is what counts for e_a, where the caller follows the rest of it by another way.
+    e_z = (e_a + gamma_k A) |W|^T + gamma_I |b| + (I + 1) eta [> 0],  and A e_W^T + e_b where the parameters are
+    uncertain. A term of the sum is rounded in its product and in as many sums as there are other terms at most: k = I
+    + 1 with a bias, I without one; the bias itself in I sums. The eta are the underflow of I products and a sum; a
+    flushed operand is within its own error. `own` is what counts for e_a, where the caller follows the rest of it by
+    another way.
 
     There is no rounding at all where e_a = 0 and all products and b are multiples of one power of two that is not small
     against Q u, Q = A |W|^T + |b| (`sums_are_exact`): a kink is then tested sharply.
     """
     weight, bias = parameters.weight, parameters.bias
-    gamma, reach = arithmetic.gamma(weight.shape[1] + 1), inputs.magnitude
+    gamma, reach = arithmetic.gamma(weight.shape[1]), inputs.magnitude
     z = inputs.value.dot(weight.T)
-    spread = gamma * reach
+    spread = (gamma if bias is None else arithmetic.gamma(weight.shape[1] + 1)) * reach
     if own is not None or not inputs.exact:
         spread += inputs.error if own is None else own
     error = spread.dot(parameters.size.T)
@@ -147,7 +164,7 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
     if curve.copies and farthest <= limit:
         return z, Unchanged(z.value.shape)
     value, slope, curvature = curve.shape(z.value, options)
-    phi_prime = steepest = np.abs(slope)
+    phi_prime = steepest = slope if known.rises else np.abs(slope)
     slope_jump, value_jump = jumps(z, reach, known.kinks, arithmetic)
     if curve.ambiguity is not None and not farthest < known.ambiguous_from:
         value_width, slope_width = curve.ambiguity(z.value, reach, options)
@@ -175,24 +192,25 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
         slope_error = np.zeros(slope.shape)
     if allowance is not NOTHING:
         value_units, slope_units = allowance.units(z.value, reach, options)
-        allow_in_place(value_error, value_units, far, flushed=flushed, arithmetic=arithmetic)
+        allow_in_place(value_error, value_units, far, farthest, flushed=flushed, arithmetic=arithmetic)
         if not keeps_slope:
-            allow_in_place(slope_error, slope_units, far, flushed=flushed, arithmetic=arithmetic)
+            allow_in_place(slope_error, slope_units, far, farthest, flushed=flushed, arithmetic=arithmetic)
     if not farthest <= limit:
         exact = False
         value_error[~(far <= limit)] = np.nan
         slope_error[~(far <= limit)] = np.nan
-    phi = Rounded(value, value_error)
+    phi = Rounded(value, value_error, size=value if known.positive else None)
     return phi, ElementwiseSlope(Rounded(slope, slope_error, size=phi_prime, exact=exact), known.selects, arithmetic)
 
 
 def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, own: Array | None = None) -> Rounded:
-    """BP2's first half, s = delta W:  e_s = (e_delta + gamma_{O+1} D) |W| + O eta [> 0],   D = |delta| + e_delta.
+    """BP2's first half, s = delta W:  e_s = (e_delta + gamma_O D) |W| + O eta [> 0],   D = |delta| + e_delta.
 
-    D e_W comes to it where the weights are uncertain. `own` is what counts for e_delta, as in `preactivation`.
+    A term is rounded in its product and in O - 1 sums. D e_W comes to it where the weights are uncertain. `own` is what
+    counts for e_delta, as in `preactivation`.
     """
     outputs = parameters.weight.shape[0]
-    gamma, reach = arithmetic.gamma(outputs + 1), delta.magnitude
+    gamma, reach = arithmetic.gamma(outputs), delta.magnitude
     spread = gamma * reach
     spread += delta.error if own is None else own
     error = spread.dot(parameters.size)
@@ -203,32 +221,45 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, 
     return Rounded(delta.value.dot(parameters.weight), error)
 
 
-def in_sums(delta: Rounded, arithmetic: Arithmetic) -> Array:
-    """What each delta adds to the error of a sum over the batch, in BP3 as in BP4: e_delta + gamma_{N+1} D, (N, O)."""
-    spread: Array = arithmetic.gamma(delta.value.shape[0] + 1) * delta.magnitude
+def in_sums(delta: Rounded, arithmetic: Arithmetic, *, added: int = 0) -> Array:
+    """What each delta adds to the error of a sum over the batch, in BP3 as in BP4: e_delta + gamma_k D, (N, O).
+
+    k = N + added: its product, N - 1 sums, and what is `added` to the sum afterwards.
+    """
+    spread: Array = arithmetic.gamma(delta.value.shape[0] + added) * delta.magnitude
     spread += delta.error
     return spread
 
 
 def bias_gradient(delta: Rounded, arithmetic: Arithmetic, *, alone: bool = True, summed: Array | None = None) -> Array:
-    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_{N+1} D).   A sum of signs or small integers is exact.
+    """BP3, db = sum_n delta:  e_db = sum(e_delta + gamma_N D).   A sum of signs or small integers is exact.
 
+    Then e_db = 2u |db| is left, of programs that divide what they add up by N and multiply by it again.
     alone: whether nothing is added to it afterwards; a penalty's gradient makes a rounding of db as well. summed: what
-    `in_sums` gives, where it is known.
+    `in_sums` gives, where it is known. A flushed partial sum is within e_delta, and has N eta of its own where that
+    is 0.
     """
     spread = in_sums(delta, arithmetic) if summed is None else summed
     batch = spread.shape[0]
     error: Array = ones(batch).dot(spread)
-    if alone and delta.error.item(0) == 0.0 and not delta.error.any():
-        error[sums_are_exact(lowest_bit(delta.value.T), error / arithmetic.gamma(batch + 1), arithmetic)] = 0.0
+    if delta.error.item(0) == 0.0 and not delta.error.any():
+        size = error / arithmetic.gamma(batch)
+        error += (error > 0.0) * (batch * arithmetic.smallest)
+        if alone:
+            exact = sums_are_exact(lowest_bit(delta.value.T), size, arithmetic)
+            scaled = 2.0 * arithmetic.unit if batch > 1 else 0.0
+            error[exact] = scaled * np.abs(delta.value.sum(axis=0))[exact]
     return error
 
 
 def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic, *, summed: Array | None = None) -> Array:
-    """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_{N+1} D)^T A + |delta|^T e_a + N eta [> 0]."""
+    """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_N D)^T A + (|delta| + 2 e_delta)^T e_a + N eta [> 0].
+
+    What stands for a and delta here may itself be off by their errors, so that their product is there three times.
+    """
     spread = in_sums(delta, arithmetic) if summed is None else summed
     error: Array = spread.T.dot(inputs.magnitude)
     if not inputs.exact:
-        error += delta.size.T.dot(inputs.error)
+        error += (delta.magnitude + delta.error).T.dot(inputs.error)
     arithmetic.underflow_of_product_in_place(error, delta.magnitude.T, inputs.magnitude, spread.shape[0])
     return error

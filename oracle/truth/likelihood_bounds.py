@@ -110,6 +110,7 @@ def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) 
         size = rate + grown + np.abs(y) * a.magnitude
     else:
         q = v + float(options["eps"])
+        e = e + arithmetic.parameter_error(float(options["eps"]))
         low = positive_or_zero(q - SEARCH * e)
         slope_error = y * e / (low * q) + 4.0 * u * (1.0 + y / low)
         value_error = e + y * e / low + 6.0 * u * (np.abs(v) + np.abs(xlogy(y, q)) + y)
@@ -167,6 +168,7 @@ def cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic
 
     g = B p - w q, B = sum_k w_k q_k:   e_g = B e_p + 4u|g| + 3u(B p + w q) + gamma_{K+4} B (p + e_p).   The last term
     stands for the sum B, and vanishes for a plain class index, where B = 1.   e_C = sum w q e_logp + gamma_{K+4} C.
+    A smoothing that is rounded moves w q by w (target + 1 / K) as much, which counts where 1 - smoothing cancels.
     """
     u, classes = arithmetic.unit, a.value.shape[1]
     rows = shifted(a)
@@ -182,7 +184,13 @@ def cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic
     error = total * p.error + 4.0 * u * np.abs(g) + 3.0 * u * (kept + share)
     if not indexed or smoothing or options.get("weight") is not None:
         error += arithmetic.gamma(classes + 4) * total * p.magnitude
+    share_error = np.zeros_like(share)
+    if smoothing:
+        rounded = arithmetic.parameter_error(smoothing)
+        share_error = rounded * class_weights(options, classes) * (target + counted / classes)
+        error += share_error + row_sums(share_error) * p.magnitude
     # Only the target's own logarithm counts where the target is an index and not smoothed.
     terms = len(y) if indexed and not smoothing else None
-    losses = over_samples(Rounded(-share * logp.value, share * logp.error), arithmetic, terms=terms)
+    shares = share * logp.error + share_error * logp.magnitude
+    losses = over_samples(Rounded(-share * logp.value, shares), arithmetic, terms=terms)
     return losses, Rounded(g, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.cases import Case
-from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, total
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, least, total
 from backproof.truth.divisors import divisor
 from backproof.truth.loss_bounds import LOSS_BOUNDS
 from backproof.truth.loss_terms import Losses
@@ -20,7 +20,10 @@ def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Los
     An overflow in a sample's outputs (a NaN error) leaves nothing of its gradient, however bounded the loss' slope; an
     exponential or a quotient in it may underflow.
     """
-    y = np.asarray(case.y, np.float64) if case.y.dtype.kind == "f" else case.y
+    y = case.y
+    if y.dtype.kind == "f":
+        y = np.asarray(y, np.float64)
+        outputs = _with_flushed_differences(outputs, y, arithmetic)
     losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
     error = gradient.error
     if arithmetic.narrows:
@@ -29,6 +32,21 @@ def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Los
         error += 0.0 * outputs.error.sum(axis=1, keepdims=True)
     arithmetic.underflow_in_place(error)
     return Losses.of(losses), Rounded(gradient.value, error)
+
+
+def _with_flushed_differences(outputs: Rounded, y: Array, arithmetic: Arithmetic) -> Rounded:
+    """The outputs, with eta more where flush-to-zero may flush a - y, or a subnormal y.
+
+    A difference of two numbers that are not both small is a multiple of a normal number, or 0.
+    """
+    small = arithmetic.smallest / arithmetic.unit
+    targets = np.abs(y)
+    if least(targets) >= arithmetic.smallest and least(outputs.size) > small:
+        return outputs
+    flushed = ((targets < arithmetic.smallest) & (targets > 0.0)) | (
+        (outputs.size > 0.0) & (outputs.size <= small) & (targets <= small)
+    )
+    return Rounded(outputs.value, outputs.error + arithmetic.smallest * flushed) if flushed.any() else outputs
 
 
 def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
@@ -69,6 +87,8 @@ def _summed_weights(case: Case) -> int:
 def _scaled(gradient: Rounded, scale: Array | float, case: Case, arithmetic: Arithmetic) -> Rounded:
     roundings = 3 + _summed_weights(case)
     error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
+    if isinstance(scale, np.ndarray) and least(np.abs(scale)) < arithmetic.smallest:
+        error += arithmetic.flushed(scale) * gradient.magnitude
     arithmetic.underflow_in_place(error)
     arithmetic.overflow_in_place(error, arithmetic.gamma(roundings))
     return Rounded(scale * gradient.value, error)

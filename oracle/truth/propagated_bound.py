@@ -70,7 +70,7 @@ def forward(case: Case, arithmetic: Arithmetic) -> list[Layer]:
     left = arithmetic.flushed(x)
     inputs = Rounded(x, left)
     slope: Array | None = None
-    for own, formula in zip(parameters_of(case), case.spec.activations, strict=True):
+    for own, formula in zip(parameters_of(case, arithmetic), case.spec.activations, strict=True):
         fresh = preactivation(inputs, own, arithmetic, own=left)
         if slope is not None:
             step = own.weight[None, :, :] * slope[:, None, :]

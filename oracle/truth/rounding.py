@@ -118,7 +118,7 @@ class Passes:
 def both_ways(case: Case, arithmetic: Arithmetic) -> Passes:
     """Forward and back with every error; remembered for the last few, since several questions are asked of one case."""
     with np.errstate(all="ignore"):
-        layers = forward(case, parameters_of(case), arithmetic)
+        layers = forward(case, parameters_of(case, arithmetic), arithmetic)
         loss, gradient = objective(case, layers[-1].outputs, arithmetic)
         deltas, upstreams = error_signals(layers, gradient, arithmetic)
         weights, biases = parameter_errors(case, layers, deltas, arithmetic)
@@ -137,11 +137,12 @@ def may_tie(case: Case, layers: list[Layer]) -> bool:
     return charged or any(not lowest(number.error) > 0.0 for number in compared)
 
 
-def parameters_of(case: Case) -> tuple[Parameters, ...]:
-    """The case's weights and biases, exact."""
+def parameters_of(case: Case, arithmetic: Arithmetic) -> tuple[Parameters, ...]:
+    """The case's weights and biases, exact but for those that flush-to-zero may flush."""
+    biases = [None if bias is None else np.asarray(bias, np.float64) for bias in case.biases]
     return tuple(
-        Parameters(np.asarray(weight, np.float64), None if bias is None else np.asarray(bias, np.float64))
-        for weight, bias in zip(case.weights, case.biases, strict=True)
+        Parameters.given(np.asarray(weight, np.float64), bias, arithmetic)
+        for weight, bias in zip(case.weights, biases, strict=True)
     )
 
 
@@ -175,7 +176,7 @@ def parameter_errors(
     weights: list[Array] = []
     biases: list[Array | None] = []
     for layer, delta, weight, bias in zip(layers, deltas, case.weights, case.biases, strict=True):
-        summed = in_sums(delta, arithmetic)
+        summed = in_sums(delta, arithmetic, added=0 if case.spec.penalty is None else 1)
         error = weight_gradient(layer.inputs, delta, arithmetic, summed=summed)
         weights.append(with_penalty(error, case, weight, arithmetic, is_bias=False))
         if bias is None:

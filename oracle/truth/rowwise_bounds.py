@@ -1,8 +1,12 @@
 """The rounding bound of the row-wise activations: softmax, softmin, log_softmax.
 
-A row of K preactivations z with errors e_z, E = max e_z, m = max z. Moving every z by at most E moves no exp(z_i -
-z_j) by more than a factor exp(2E), so  |p~ - p| <= p expm1(2E).  log-sum-exp itself moves by at most E (it is
-1-Lipschitz in the maximum norm).  The Jacobian product is p * (s - sum p s) for softmax, s - p sum s for log_softmax.
+A row of K preactivations z with errors e_z, E = max e_z, m = max z. log-sum-exp moves by at most E where every z does
+(it is 1-Lipschitz in the maximum norm), so that p_i = s(w_i), the sigmoid of w_i = z_i - log sum_{j != i} exp(z_j),
+moves as w_i by 2E: the odds p/(1 - p) by a factor 1 + t at most, t = expm1(2E). Of two such odds, o and o (1 + t), the
+probabilities differ by o t/((1 + o)(1 + o (1 + t))). That is at most p (1 - p) t (1 + t) for every p whose odds are
+between o/(1 + t) and o (1 + t): (1 + o')^2/o' is convex in the odds o' of p, and at both ends at most (1 + t) times
+what stands against it. So |p~ - p_true| <= p (1 - p) t (1 + t) for a p that may itself be off by E.
+The Jacobian product is p * (s - sum p s) for softmax, s - p sum s for log_softmax.
 
 The arithmetic of p, in units of u relative to it, with S = sum exp(z - m) <= K: an exponential errs by 5, its argument
 by |z - m|; the sum S by the mean of these over p, which is 5 + log K at most, and K - 1; the quotient by 1: together
@@ -16,11 +20,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded, highest, row_sums
+from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, row_sums
+
+APART: Final = 8.0
+"""Where rounding may move z by more, a p that has underflowed here to 0 may be anything: exp(-745 + 4 * 8) is still
+below the smallest normal number of float64."""
 
 
 class Shifted(NamedTuple):
@@ -46,21 +54,24 @@ def shifted(z: Rounded) -> Shifted:
 def probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None = None) -> Rounded:
     """softmax(z) per row, shape (N, K); `rows` is `shifted(z)`, where it is known.
 
-    e_p = min(1, p [expm1(2 f E) + (1 + 2 f E) u (K + 10 + 6 log K + 2|z - m| + |m|)]) + eta.
+    e_p = min(1, p (1 - p) t (1 + t) + p (1 + t)^2 u (K + 10 + 6 log K + 2|z - m| + |m|)) + eta, t = expm1(2E); 1 where
+    E > APART. The p that is computed here is off by less than 2^-40, which 1 - p must not hide.
     """
     rows = shifted(z) if rows is None else rows
     p = rows.exponentials / rows.sums
     if p.shape[1] == 1:
         # exp(z - z) / exp(z - z), or exp(z) / exp(z): the one class has probability 1 in every correct form.
         return Rounded(p, np.zeros_like(p))
-    spread = 2.0 * SEARCH * rows.largest_error
+    t = np.expm1(np.minimum(2.0 * rows.largest_error, 350.0))
+    grown = 1.0 + t
     classes = p.shape[1]
     u, plain = arithmetic.unit, classes + 10.0 + 6.0 * math.log(classes)
     units = (2.0 * u) * rows.distance + u * (plain + rows.top)
-    moved = np.expm1(np.minimum(spread, 700.0)) + (1.0 + spread) * units
-    error = p * moved
+    error = p * (((1.0 + 2.0**-40) - p) * (t * grown) + (grown * grown) * units)
     if not highest(error) <= 1.0:
         error = np.minimum(1.0, error)
+    if not highest(rows.largest_error) <= APART:
+        error[rows.largest_error[:, 0] > APART] = 1.0
     return Rounded(p, error + arithmetic.smallest, size=p)
 
 
@@ -91,9 +102,10 @@ class SoftmaxJacobian:
         """BP1 and BP2 through softmax.
 
         e_t = sum[(p + e_p) e_s + e_p |s| + gamma_{K+2} (p + e_p) h],  H = h + |t| + e_t,
-        e_delta = p (e_s + e_t) + e_p H + gamma_{K+2} (p + e_p) H + (K + 2) eta, with h = |s| + e_s; the eta are the
-        products' underflow. The K + 2 are those of s (diag(p) - p p^T), a sum of K terms; p (s - t) has three. One
-        class: p = 1, s - s = 0, exactly.
+        e_delta = p (e_s + e_t) + e_p (|s - t| + 3 (e_s + e_t)) + gamma_{K+2} (p + e_p) H + (K + 2) eta, with h = |s| +
+        e_s; the eta are the products' underflow, and eta sum h is that of p p^T, before it meets s. p, s and t here
+        may themselves be off by their errors, hence the 3. The K + 2 are those of s (diag(p) - p p^T), a sum of K
+        terms; p (s - t) has three. One class: p = 1, s - s = 0, exactly.
         """
         p, h = self.p, s.magnitude
         if p.value.shape[1] == 1:
@@ -104,9 +116,11 @@ class SoftmaxJacobian:
         spread = gamma * largest
         e_t = row_sums(largest * s.error + p.error * s.size + spread * h)
         reach = h + np.abs(t) + e_t
-        error = p.value * (s.error + e_t) + (p.error + spread) * reach
+        difference, moved = s.value - t, s.error + e_t
+        error = p.value * moved + p.error * (np.abs(difference) + 3.0 * moved) + spread * reach
         self.arithmetic.underflow_in_place(error, p.value.shape[1] + 2)
-        return Rounded(self.sign * p.value * (s.value - t), error)
+        error += self.arithmetic.smallest * row_sums(h)
+        return Rounded(self.sign * p.value * difference, error)
 
     def push_forward(self, dz: Rounded) -> Rounded:
         """da = sign * p (dz - sum p dz): the Jacobian is symmetric."""

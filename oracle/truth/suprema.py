@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from backproof.cases import Formula
-from backproof.truth.arithmetic import ABSORBED, SEARCH, Arithmetic, Array, Rounded, highest, least, lowest
+from backproof.truth.arithmetic import ABSORBED, SEARCH, Arithmetic, Array, Rounded, least, lowest
 from backproof.truth.curves import CURVES, Kink
 
 
@@ -18,6 +18,7 @@ class Suprema:
     """What a curve's record says of one choice of parameters; looked up once for each, not once for each layer.
 
     curvature: sup |phi''|. slope_range, value_range: osc phi' and osc phi. selects: phi' takes no values but 0 and 1.
+    rises, positive: whether phi' and phi are nowhere below 0.
     """
 
     curvature: float
@@ -27,6 +28,8 @@ class Suprema:
     kinks: tuple[Kink, ...]
     selects: bool
     ambiguous_from: float
+    rises: bool
+    positive: bool
 
 
 @cache
@@ -45,6 +48,8 @@ def suprema_of(formula: Formula) -> Suprema:
         kinks=curve.kinks(options),
         selects=selects,
         ambiguous_from=curve.ambiguous_from(options),
+        rises=low >= 0.0,
+        positive=least >= 0.0,
     )
 
 
@@ -52,16 +57,18 @@ TAIL: Final = 700.0
 """Beyond it S may be an exponential that underflows right here: exp(-708) is the last normal number of float64."""
 
 
-def allow_in_place(error: Array, units: Array, far: Array, *, flushed: float, arithmetic: Arithmetic) -> None:
+def allow_in_place(
+    error: Array, units: Array, far: Array, farthest: float, *, flushed: float, arithmetic: Arithmetic
+) -> None:
     """Add u S, and the floor for underflow, flushed (1 + far), wherever something is computed inexactly.
 
+    far: the largest |z| within reach of each, and farthest of all.
     Where the whole error, or all of u S that is not 0, is far above the floor, adding it would change nothing. An S of
     0 says that nothing is computed, but for the TAIL: z s(z) is 1e-322 at z = -748, where s(z) is already 0 in float64.
     """
     error += arithmetic.unit * units
     if not flushed:
         return
-    farthest = highest(far)
     floor = flushed * (1.0 + farthest)
     if lowest(error) * ABSORBED > floor:
         return

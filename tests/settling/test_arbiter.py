@@ -29,7 +29,6 @@ BESIDE = (
 )
 # The same with an enclosure that is a few subnormal numbers wide.
 NEARLY = "2-8-14-1-11-13,silu-sigmoid-hardtanh-hardshrink=1-log_softmax,l1,sum,n1,f32,normal,s71082145,bias=00000"
-LOST = "15-1-2,relu-softmin,bce,none,n9,f32,normal,s36849602,bias=00"
 
 
 def case_of(text):
@@ -48,7 +47,7 @@ def undecided(text, candidate=None):
 @pytest.mark.parametrize(
     ("text", "candidate"),
     [
-        *[(text, Scratch()) for text in (CANCELS, VANISHES, ABSOLUTE, BESIDE, NEARLY, LOST)],
+        *[(text, Scratch()) for text in (CANCELS, VANISHES, ABSOLUTE, BESIDE, NEARLY)],
         *[(text, Torch()) for text in (VANISHES, ABSOLUTE, NEARLY)],
     ],
 )
@@ -97,12 +96,11 @@ def test_more_than_rounding_beside_a_true_zero_does_not_agree():
     assert {check.verdict for check in settled if check.quantity == "delta"} == {Verdict.UNDECIDED}
 
 
-# The same, the bound a thousandth of what cancels; and there, what a softmax takes off beside a deep network.
-WIDELY = "6-16-10-2,logsigmoid-hardtanh=-0.5+2-softmin,hinge_embedding=2,sum,n8,f32,normal,s91733862,bias=000"
+# What a softmax takes off beside a deep network.
 DEEPLY = "9-2-13-11-6-2,softsign-threshold=0+0.5-relu-hardshrink-softmin,l1,sum,n3,f32,normal,s38705659"
 
 
-@pytest.mark.parametrize("text", [WIDELY, DEEPLY])
+@pytest.mark.parametrize("text", [DEEPLY])
 def test_what_is_zero_in_fact_needs_no_small_bound(text):
     """The bound could hide what matters, were it there: the candidate's own numbers show that it is not."""
     case, checks, answer, reference, bounds = undecided(text)
@@ -114,7 +112,7 @@ def test_what_is_zero_in_fact_needs_no_small_bound(text):
     assert all(check.verdict is Verdict.AGREE for check in settled)
 
 
-@pytest.mark.parametrize("text", [WIDELY, DEEPLY])
+@pytest.mark.parametrize("text", [DEEPLY])
 def test_a_share_of_what_should_cancel_is_no_zero(text):
     """What a softmax should have taken off, and of which 0.0005 is left, is no agreement on any way back."""
     case, _, answer, reference, bounds = undecided(text)

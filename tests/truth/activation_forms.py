@@ -181,6 +181,7 @@ VALUES: dict[str, dict[str, Value]] = {
         "by sign": lambda z, o: np.where(z > o["lambd"], z - o["lambd"], np.where(z < -o["lambd"], z + o["lambd"], 0)),
         "sign max(|z|-l,0)": lambda z, o: np.sign(z) * np.maximum(np.abs(z) - o["lambd"], 0),
         "z - clip": lambda z, o: z - np.clip(z, -o["lambd"], o["lambd"]),
+        "z+(|z-l|-|z+l|)/2 *!": lambda z, o: z + (np.abs(z - o["lambd"]) - np.abs(z + o["lambd"])) / 2,
     },
     "hardsigmoid": {
         "clip(z+3,0,6)/6": lambda z, o: hat(z) / 6,
@@ -211,8 +212,16 @@ VALUES: dict[str, dict[str, Value]] = {
         "z (z>0)": lambda z, o: z * (z > 0),
         "(z+|z|)/2": lambda z, o: (z + np.abs(z)) / 2,
     },
-    "relu6": {"clip": lambda z, o: np.clip(z, 0, 6)},
-    "hardtanh": {"clip": lambda z, o: np.clip(z, o["min_val"], o["max_val"])},
+    "relu6": {
+        "clip": lambda z, o: np.clip(z, 0, 6),
+        "(|z|-|z-6|+6)/2 *!": lambda z, o: (np.abs(z) - np.abs(z - 6) + 6) / 2,
+    },
+    "hardtanh": {
+        "clip": lambda z, o: np.clip(z, o["min_val"], o["max_val"]),
+        "(|z-l|-|z-h|+l+h)/2 *!": lambda z, o: (
+            (np.abs(z - o["min_val"]) - np.abs(z - o["max_val"]) + o["min_val"] + o["max_val"]) / 2
+        ),
+    },
     "hardshrink": {"where": lambda z, o: np.where(np.abs(z) > o["lambd"], z, 0)},
     "threshold": {"where": lambda z, o: np.where(z > o["threshold"], z, o["value"])},
 }
@@ -349,6 +358,9 @@ SLOPES: dict[str, dict[str, Slope]] = {
     },
     "leaky_relu": {
         "where": lambda z, a, o: np.where(z > 0, one(z), o["negative_slope"] * one(z)),
+        "(1+a)/2 + (1-a)/2 sign *": lambda z, a, o: (
+            (1 + o["negative_slope"]) / 2 + (1 - o["negative_slope"]) / 2 * np.where(z > 0, 1, -one(z))
+        ),
     },
     "identity": {"1": lambda z, a, o: one(z)},
     "relu": {"z>0": lambda z, a, o: (z > 0) * one(z), "a>0": lambda z, a, o: (a > 0) * one(z)},
