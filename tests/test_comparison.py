@@ -249,6 +249,31 @@ def test_compare_calls_another_subgradient_a_kink():
     assert judged(case, answer(4.0))["delta", 1].verdict == Verdict.DISAGREE
 
 
+def test_another_subgradient_is_one_where_the_reference_departs_besides():
+    """relu at exactly 0 below hardsigmoid, whose slope in PyTorch is float32's: exact values show the subgradient."""
+    case = case_of("1-1-1,relu-hardsigmoid,linear,sum,n1,f64,ones,s1,bias=00")
+    one = np.ones((1, 1))
+    case = replace(case, weights=(one, one), x=np.zeros((1, 1)), y=one)
+
+    def answer(slope: float) -> Answer:
+        exactly = truth(case)
+        deltas = (exactly.deltas[1] * slope, exactly.deltas[1])
+        return replace(exactly, deltas=deltas, inputs=deltas[0], weights=(0.0 * one, exactly.weights[1]))
+
+    assert judged(case, answer(1.0))["delta", 1].verdict == Verdict.KINK
+    assert judged(case, answer(4.0))["delta", 1].verdict == Verdict.DISAGREE
+
+
+def test_float64_arrays_of_float32_numbers_may_overflow_as_float32_does():
+    """A true value of 1e61 is infinite in float32, in whichever array it is handed back; 1 is not."""
+    case = case_of("1-1,identity,linear,sum,n1,f32,ones,s1,bias=0")
+    large = np.full((1, 1), 1e30, np.float32)
+    for y, verdicts in ((large, {Verdict.UNDECIDED}), (np.ones_like(large), {Verdict.NON_FINITE})):
+        given = replace(case, weights=(np.ones_like(large),), x=large, y=y)
+        checks = judged(given, replace(truth(given), weights=(np.full((1, 1), np.inf),)))
+        assert {checks["weight", 1].verdict} == verdicts
+
+
 def test_compare_lets_exact_arithmetic_say_that_the_reference_is_wrong():
     """hardsigmoid in float64: scratch is right, PyTorch's slope is float32's 1/6, and the row is named."""
     case = case_of("3-4,hardsigmoid,linear,sum,n5,f64,normal,s3")

@@ -53,6 +53,19 @@ def test_scaling_shows_every_loss_divided_as_defined():
     assert {row.divisor for row in found if row.compared == "sum / batchmean"} == {"N"}
 
 
+@pytest.mark.parametrize(
+    "bend",
+    [
+        lambda answer, case: replace(answer, weights=tuple(weight.astype(np.float32) for weight in answer.weights)),
+        lambda answer, case: replace(answer, loss=np.reshape(answer.loss, (1,))),
+    ],
+    ids=["float32 arrays", "a loss of shape (1,)"],
+)
+def test_what_the_comparison_takes_has_the_right_divisor(bend):
+    """Each is held to its own dtype, and to its one entry."""
+    assert {row.verdict for row in rows(Wrong(bend)).values()} == {"agree"}
+
+
 def test_scaling_tells_n_from_o():
     """N and O differ and are above 1, so that N, O and N*O are three numbers."""
     row = rows(SCRATCH)["sum / mean"]

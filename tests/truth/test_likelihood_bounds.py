@@ -78,6 +78,18 @@ def bounded(name: str, a: Any, error: Any, y: Any, dtype: str = "float64", **opt
         return LOSS_BOUNDS[formula.name](outputs, np.array(y), given | options, Arithmetic.of(dtype))
 
 
+@pytest.mark.parametrize("smoothing", [0.99, 0.999, 0.9999])
+def test_a_label_smoothing_near_one_is_rounded(smoothing: float) -> None:
+    """1 - smoothing cancels: float32's own 1 - smoothing is off by far more than it rounds."""
+    classes = 64
+    a = np.zeros((1, classes))
+    a[0, 0] = -60.0
+    _, allowed = bounded("cross_entropy", a, np.zeros_like(a), [0], "float32", label_smoothing=smoothing)
+    kept, spread = np.float32(1) - np.float32(smoothing), np.float32(smoothing) / np.float32(classes)
+    wanted = (1.0 - smoothing) + smoothing / classes
+    assert abs(float(kept + spread) - wanted) <= allowed.error[0, 0]
+
+
 @pytest.mark.parametrize(
     ("p", "error", "blind"),
     [

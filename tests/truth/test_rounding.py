@@ -202,6 +202,41 @@ def test_integers_leave_nothing_to_round(dtype: str, x: float, w: float, b: floa
     assert found.inputs.item() == SLACK * (arithmetic.gamma(1) * abs(y * w) + eta)
 
 
+def test_a_sum_that_is_divided_by_n_and_multiplied_again_is_right() -> None:
+    """db = 3 * ((1 + 1 + 5) / 3) of three exact deltas: two roundings, where the sum alone has none."""
+    case = case_of(
+        "1-1,identity,linear,sum,n3,f64,ones,s0",
+        x=np.ones((3, 1)),
+        y=np.array([[1.0], [1.0], [5.0]]),
+    )
+    (allowed,) = bound(case, against="truth").biases
+    assert 0.0 < allowed.item() <= 1.001 * 2 * 2.0**-53 * 7.0
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_what_flush_to_zero_takes_is_allowed_for(dtype: str) -> None:
+    """A partial sum of exact deltas, a difference a - y, and a weight that is itself subnormal."""
+    kind = np.float32 if dtype == "f32" else np.float64
+    eta = kind(np.finfo(kind).smallest_normal)
+
+    def allowed(loss: str, w: float, x: float, y: list[float]):
+        case = case_of(
+            f"1-1,identity,{loss},sum,n{len(y)},{dtype},ones,s0,bias=1",
+            weights=(np.full((1, 1), w, kind),),
+            biases=(np.zeros(1, kind),),
+            x=np.full((len(y), 1), x, kind),
+            y=np.array([[entry] for entry in y], kind),
+        )
+        return bound(case, against="truth")
+
+    # 1.5 eta - 1.25 eta is flushed.
+    assert allowed("linear", 1.0, 1.0, [1.5 * eta, -1.25 * eta]).biases[0].item() >= 0.25 * eta
+    # a - y = 2 eta - 1.25 eta is flushed, and 2 (a - y) with it.
+    assert allowed("mse", 1.0, 2.0 * eta, [1.25 * eta]).deltas[0].item() >= 1.5 * eta
+    # 0.5 eta is taken for 0, and so is 1000 times it.
+    assert allowed("linear", 0.5 * eta, 1000.0, [1.0]).loss.item() >= 500.0 * eta
+
+
 def test_the_first_order_terms_of_a_small_network() -> None:
     """1-1-1, tanh-identity, mse: e_z = u|z|, e_a = phi' e_z + 5u|a|, and so on by hand, but for second-order terms."""
     case = case_of(

@@ -14,7 +14,7 @@ from backproof.cases.catalogue import ACTIVATIONS, DTYPES
 from backproof.truth.arithmetic import Arithmetic, Rounded
 from backproof.truth.balls import softmax as exact_softmax
 from backproof.truth.balls import total
-from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS, log_probabilities, probabilities
+from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS, SoftmaxJacobian, log_probabilities, probabilities
 
 # tests are no package, so that a neighbour is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -55,6 +55,44 @@ def perturbed(computed: Array, generator: np.random.Generator, *, erring: bool) 
             for rows in zip(computed.tolist(), side.tolist(), error.tolist(), strict=True)
         ]
     return truth, Rounded(np.array([[float(entry) for entry in row] for row in truth]), error)
+
+
+@by_dtype
+@pytest.mark.parametrize("reach", [1e-9, 1e-3, 0.5, 7.0, 9.0, 400.0])
+def test_probabilities_of_moved_logits_stay_within_the_bound(reach: float, dtype: str):
+    """At the corners of the box about z, for a centre that is off by as much: p (1 - p) t (1 + t) leaves none out."""
+    generator = np.random.default_rng(3)
+    z = generator.standard_normal((400, 3)) * np.array([1.0, 5.0, 300.0])[generator.integers(0, 3, (400, 1))]
+    error = np.full(z.shape, reach)
+    allowed = probabilities(Rounded(z, error), Arithmetic.of(dtype)).error
+    true, computed = (z + reach * generator.choice([-1.0, 0.0, 1.0], z.shape) for _ in range(2))
+
+    def softmax(rows: Array) -> Array:
+        powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    moved = true + np.clip(computed - z, -reach, reach)
+    assert (np.abs(softmax(moved) - softmax(true)) <= allowed).all()
+
+
+def test_a_probability_that_underflows_may_be_anything_where_its_logit_may():
+    """exp(-800) is 0 in float64; where rounding may move z by 500, p may be 1."""
+    z = Rounded(np.array([[0.0, -800.0]]), np.array([[500.0, 500.0]]))
+    assert (probabilities(z, Arithmetic.of("float32")).error >= 1.0).all()
+    assert (probabilities(Rounded(z.value, z.error / 1e3), Arithmetic.of("float32")).error < 1e-4).all()
+
+
+def test_an_overflow_stays_unknown():
+    """NaN, after an overflow, is no error of 1."""
+    z = Rounded(np.array([[0.0, 1.0]]), np.array([[np.nan, 1.0]]))
+    assert np.isnan(probabilities(z, Arithmetic.of("float64")).error).all()
+
+
+def test_a_product_of_probabilities_may_underflow_before_it_meets_a_large_signal():
+    """p_1 p_2 = 1e-310 is flushed, and s_2 = 1e155 would have made 1e-155 of it."""
+    p = Rounded(np.array([[1.0, 1e-310]]), np.zeros((1, 2)))
+    jacobian = SoftmaxJacobian(p, 1.0, Arithmetic.of("float64"))
+    assert jacobian.pull_back(Rounded(np.array([[0.0, 1e155]]), np.zeros((1, 2)))).error[0, 0] >= 1e-155
 
 
 def straying(form: str, computed: Array, truth: Balls, bound: Rounded, z: Array) -> Iterator[str]:
