@@ -338,10 +338,10 @@ def not_clipped(z: Array, r: Array) -> Array:
     return (~(z + r < -3.0 - 2.0**-18)).astype(np.float64)
 
 
-# (z + 3)/6: a sum and a quotient, of a <= 1; z (1/6) + 1/2: half, half, and one. The slope is 1/6, rounded.
-# Below -3 every form clips to 0 exactly, the slope too.
+# (z + 3)(1/6): a sum, a product, and half a rounding of 1/6, 2.5 of a <= 1/2 + |z|/6; z/6 + 1/2: |z|/3 + a, which is
+# less. The slope is 1/6, rounded. Below -3 every form clips to 0 exactly, the slope too.
 HARDSIGMOID = apart(
-    value=lambda z, r, options: 2.0 * not_clipped(z, r),
+    value=lambda z, r, options: np.minimum(2.5, 1.25 + 0.42 * far(z, r)) * not_clipped(z, r),
     slope=lambda z, r, options: 0.2 * not_clipped(z, r),
 )
 # z h with h = (z + 3)/6: a sum, two products and half a rounding of 1/6, 3.5 h |z|, and h <= 1/2 + |z|/6; of z (1/6) +
@@ -356,13 +356,14 @@ NOTHING = apart(value=NONE, slope=NONE)
 
 
 def leaky_value(z: Array, r: Array, options: Options) -> Array:
-    """3 alpha |z| for z < 0: alpha's rounding and the product's, and one to spare."""
-    return 3.0 * abs(option(options, "negative_slope")) * -negative_part(z, r)
+    """alpha |z| for z < 0, by alpha's rounding and the product's."""
+    alpha = option(options, "negative_slope")
+    return (1.0 + inexact(alpha)) * abs(alpha) * -negative_part(z, r)
 
 
 def leaky_slope(z: Array, r: Array, options: Options) -> Array:
-    """2 alpha for z <= 0: alpha's rounding, and one to spare."""
-    return below_zero(z, r, 2.0 * abs(option(options, "negative_slope")))
+    """|alpha| for z <= 0: its rounding."""
+    return below_zero(z, r, abs(option(options, "negative_slope")))
 
 
 # Textbook: (1 + alpha)/2 z + (1 - alpha)/2 |z|, whose two terms cancel for z < 0, and its slope with the sign of z.

@@ -9,11 +9,11 @@ from backproof.truth.loss_terms import Bounded, Losses, Options, over_samples
 
 
 def mse(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = d^2, g = 2 d:   e_g = 2 e + 2u(|g| + 2e),   e_C = (2|d| + e) e + 3u(|d| + e)^2."""
+    """C = d^2, g = 2 d:   e_g = 2 e + u(|g| + 2e),   e_C = (2|d| + e) e + 3u(|d| + e)^2."""
     u, e, d = arithmetic.unit, a.error, a.value - y
     reach = np.abs(d) + e
     losses = Rounded(d * d, (2.0 * np.abs(d) + e) * e + 3.0 * u * reach * reach)
-    return losses, Rounded(2.0 * d, 2.0 * e + 4.0 * u * reach)
+    return losses, Rounded(2.0 * d, 2.0 * e + 2.0 * u * reach)
 
 
 def half_squared_error(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
@@ -41,7 +41,7 @@ def l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounde
 def smooth_l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = d^2 / (2 beta) within beta, |d| - beta/2 beyond; g = clip(d / beta, -1, 1). beta = 0 is l1.
 
-    g is Lipschitz 1/beta:   e_g = min(e / beta, 2) + 4u min((|d| + e) / beta, 1).   The branches of C agree at
+    g is Lipschitz 1/beta:   e_g = min(e / beta, 2) + 3u min((|d| + e) / beta, 1).   The branches of C agree at
     |d| = beta to 5u(|d| + beta), so which of them is taken there does not matter.
     """
     beta = float(options["beta"])
@@ -55,14 +55,14 @@ def smooth_l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) ->
     g = np.clip(d / beta, -1.0, 1.0)
     return (
         Rounded(value, e * steepest + 5.0 * u * rounding),
-        Rounded(g, np.minimum(e / beta, 2.0) + 4.0 * u * steepest),
+        Rounded(g, np.minimum(e / beta, 2.0) + 3.0 * u * steepest),
     )
 
 
 def huber(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = d^2 / 2 within delta, delta (|d| - delta/2) beyond; g = clip(d, -delta, delta).
 
-    e_g = min(e, 2 delta) + 4u min(|d| + e, delta);  the branches of C as in `smooth_l1`.
+    e_g = min(e, 2 delta) + 2u min(|d| + e, delta), of d and of delta;  the branches of C as in `smooth_l1`.
     """
     u, e, d, delta = arithmetic.unit, a.error, a.value - y, float(options["delta"])
     size = np.abs(d)
@@ -72,7 +72,7 @@ def huber(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bou
     g = np.clip(d, -delta, delta)
     return (
         Rounded(value, e * steepest + 5.0 * u * rounding),
-        Rounded(g, np.minimum(e, 2.0 * delta) + 4.0 * u * steepest),
+        Rounded(g, np.minimum(e, 2.0 * delta) + 2.0 * u * steepest),
     )
 
 

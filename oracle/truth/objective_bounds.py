@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backproof.cases import Case
+from backproof.cases.catalogue import LOSSES
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, least, total
 from backproof.truth.divisors import divisor
 from backproof.truth.loss_bounds import LOSS_BOUNDS
@@ -52,8 +53,9 @@ def _with_flushed_differences(outputs: Rounded, y: Array, arithmetic: Arithmetic
 def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
     """C with its penalty, or the unreduced losses, and g = dC/da^L: the loss' gradient times the reduction's scale c.
 
-    Under reduction "none" the given upstream stands for c. Scaling errs by 3u: 1/N is rounded, the product is, and the
-    sum may be scaled in two steps. A weighted mean's divisor is itself a sum, of N weights.
+    Under reduction "none" the given upstream stands for c. Scaling by it errs by u, and by 1/N by 2u: 1/N is rounded,
+    and the product is; a mean over N and O may be taken in two steps, 3u. A weighted mean's divisor is itself a sum, of
+    N weights.
     e_C = |c| (sum e + gamma_{k+4} sum |C_i| + k eta) + eta over the k terms of all losses, which a program may add up
     in one sum, and what the penalty adds.
     """
@@ -84,8 +86,13 @@ def _summed_weights(case: Case) -> int:
     return len(case.y) if weighted else 0
 
 
+_SCALING = {"none": 1, "batchmean": 2}
+"""The roundings of a product with c; of a mean they depend on what it is over."""
+
+
 def _scaled(gradient: Rounded, scale: Array | float, case: Case, arithmetic: Arithmetic) -> Rounded:
-    roundings = 3 + _summed_weights(case)
+    roundings = _SCALING.get(case.spec.reduction, 2 if LOSSES[case.spec.loss.name].per_sample else 3)
+    roundings += _summed_weights(case)
     error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
     if isinstance(scale, np.ndarray) and least(np.abs(scale)) < arithmetic.smallest:
         error += arithmetic.flushed(scale) * gradient.magnitude

@@ -253,7 +253,7 @@ def test_the_first_order_terms_of_a_small_network() -> None:
     e_a = slope * e_z + 5 * u * a
     e_out = (e_a + u * a) * w
     g = 2 * (w * a - y)
-    e_g = 2 * e_out + 2 * u * abs(g)
+    e_g = 2 * e_out + u * abs(g)
     e_top = e_g
     e_s = (e_top + u * abs(g)) * w
     e_slope = bend * e_z + (4 * slope + 4) * u
