@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from backproof.candidates.builtin import Torch
 from backproof.candidates.contract import Answer, Candidate
+from backproof.candidates.wording import said
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.comparison import Bounds, compare, deviation
@@ -158,7 +159,7 @@ def ask(candidate: Candidate, case: Case) -> Answer:
     try:
         return candidate.answer(case)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a candidate's defect is a verdict, and the run goes on
-        return Answer(failure="error", message=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return Answer(failure="error", message=said(error))
 
 
 def told(check: Check) -> str:

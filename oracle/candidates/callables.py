@@ -14,6 +14,7 @@ from backproof.candidates.layout import Declaration, Kind, Layout
 from backproof.candidates.patience import Patience
 from backproof.candidates.reading import UnreadableError, read
 from backproof.candidates.watch import OutOfTimeError, place, within
+from backproof.candidates.wording import said
 from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 from backproof.cases.spec import Penalty
@@ -181,8 +182,7 @@ def _bytes(held: Any) -> bytes:
 
 def _told(error: BaseException, function: object) -> str:
     """An exception in one line, with the place that raised it."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}{f': {text}' if text else ''}{place(error, _file(function))}"
+    return said(error) + place(error, _file(function))
 
 
 def _file(function: object) -> str | None:
