@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final, Literal
 
 from backproof.candidates.builtin import Torch
 from backproof.candidates.contract import Answer, Candidate
+from backproof.candidates.wording import said
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.comparison import Bounds, compare, deviation
@@ -21,11 +18,11 @@ from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.settling.arbiter import arbitrate
 from backproof.settling.certificate import Certificate
 from backproof.settling.settle import Settlement, is_open
+from backproof.settling.traces import traces, typed
 
 if TYPE_CHECKING:
     from backproof.truth.vectors import Vectors
 
-Array = NDArray[Any]
 Truth = Literal["torch", "exact"]
 
 
@@ -123,12 +120,20 @@ class Examiner:
         if answer.mutated:
             checks += (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),)
         if repeat:
-            traces = tuple(_traces(self.candidate, case, answer, bounds))
-            checks += traces
-            if not traces and not self._asked_in_integers:
-                self._asked_in_integers = True
-                checks += tuple(_typed(self.candidate, case))
+            checks += self._traces(case, answer, bounds, right=not any(check.verdict.fails for check in checks))
         return checks
+
+    def _traces(self, case: Case, answer: Answer, bounds: Bounds, *, right: bool) -> tuple[Check, ...]:
+        """What further calls show; once also with data of an integer type, which a program's digits do not have."""
+        from backproof.candidates.process import ProcessCandidate
+
+        asked = partial(ask, self.candidate)
+        found = tuple(traces(asked, case, answer, bounds, self.reference if right else None))
+        if not found and not self._asked_in_integers:
+            self._asked_in_integers = True
+            if not isinstance(self.candidate, ProcessCandidate):
+                found = tuple(typed(asked, case))
+        return found
 
     def _compared(self, case: Case, answer: Answer) -> tuple[Check, ...]:
         """The comparison, in which what agrees by a wide bound vouches for nothing."""
@@ -158,7 +163,7 @@ def ask(candidate: Candidate, case: Case) -> Answer:
     try:
         return candidate.answer(case)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a candidate's defect is a verdict, and the run goes on
-        return Answer(failure="error", message=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return Answer(failure="error", message=said(error))
 
 
 def told(check: Check) -> str:
@@ -172,83 +177,3 @@ def told(check: Check) -> str:
         f"  {check.name}{at}: {check.verdict}{note}; got {check.candidate_value!r}, wanted {check.reference_value!r}"
         f"{exact}; rounding explains {check.bound:.2g}; {check.mismatched} of {check.entries} entries exceed it"
     )
-
-
-def _traces(candidate: Candidate, case: Case, answer: Answer, bounds: Bounds) -> Iterator[Check]:
-    """What two further calls show: an answer that changes afterwards, and a second call with other numbers.
-
-    The call in between has other inputs (the samples' signs changed), so that a buffer that is handed out twice shows.
-    """
-    before = [(name, array, array.tobytes()) for name, array in _arrays(answer)]
-    other = ask(candidate, replace(case, x=_locked(-case.x)))
-    changed = next((name for name, array, held in before if array.tobytes() != held), other.altered)
-    if changed:
-        yield whole_call(
-            Verdict.NONDETERMINISTIC, f"a later call changed {changed} of an earlier answer: return a copy"
-        )
-        return
-    again = dict(_arrays(ask(candidate, case)))
-    limits = dict(_arrays(Answer.of(bounds.limit())))
-    for name, array, held in before:
-        second = again.get(name)
-        if second is not None and second.shape == array.shape and second.tobytes() == held:
-            continue
-        # Another order of summation in the second call is no state; two right answers are two bounds apart at most.
-        if second is None or second.shape != array.shape or _apart(array, second, limits.get(name)):
-            yield whole_call(Verdict.NONDETERMINISTIC, f"a second call with the same arguments gives another {name}")
-            return
-
-
-def _typed(candidate: Candidate, case: Case) -> Iterator[Check]:
-    """What two further calls show: other numbers for data of an integer type than for the same numbers as floats.
-
-    Then an array that was made like x keeps no fractions. An exception is no answer, and no fault: what is handed over
-    anywhere else is floats. A program is sent digits, which have no type.
-    """
-    from backproof.candidates.process import ProcessCandidate
-
-    whole = np.rint(case.x)
-    if isinstance(candidate, ProcessCandidate) or not np.abs(whole).max() < 2.0**31:
-        return
-    floats = replace(case, x=_locked(whole))
-    integers = replace(case, x=_locked(whole.astype(np.int64)))
-    first, second = ask(candidate, floats), ask(candidate, integers)
-    if first.failure is not None or second.failure is not None:
-        return
-    # Whole numbers meet kinks, and integers times float32 are float64: either may choose another subgradient there.
-    limits = dict(_arrays(Answer.of(Bounds(floats, first.read_off).limit("kink"))))
-    others = dict(_arrays(second))
-    for name, array in _arrays(first):
-        other = others.get(name)
-        if other is not None and other.shape == array.shape and _apart(array, other, limits.get(name)):
-            yield whole_call(
-                Verdict.ERROR,
-                f"where x is an array of integers, {name} is another than with the same numbers as floats: an array "
-                "like np.zeros_like(x) keeps no fractions",
-            )
-            return
-
-
-def _locked(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
-
-
-def _apart(first: Array, second: Array, limit: Array | None) -> bool:
-    """Whether two answers to the same call differ by more than two right answers can."""
-    if limit is None or first.shape != limit.shape:
-        return not np.array_equal(first, second, equal_nan=True)
-    with np.errstate(all="ignore"):
-        same = (first == second) | (np.isnan(first) & np.isnan(second)) | (limit == np.inf)
-        return bool((~same & ~(np.abs(np.float64(first) - second) <= 2.0 * limit)).any())
-
-
-def _arrays(answer: Answer) -> Iterator[tuple[str, Array]]:
-    """(name, array) of everything in an answer, as people index it: "weights[1]"."""
-    for name, array in (("loss", answer.loss), ("inputs", answer.inputs)):
-        if array is not None:
-            yield name, array
-    for name, arrays in (("weights", answer.weights), ("biases", answer.biases), ("deltas", answer.deltas or ())):
-        for at, array in enumerate(arrays):
-            if array is not None:
-                yield f"{name}[{at}]", array

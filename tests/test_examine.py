@@ -317,3 +317,59 @@ def test_a_wrong_candidate_is_not_excused_by_a_departure(monkeypatch):
     checks = Examiner(Bent()).examine(case)
     assert {c.verdict for c in checks if c.quantity == "weight"} == {Verdict.DISAGREE}
     assert Verdict.REFERENCE_WRONG in {c.verdict for c in checks if c.quantity == "delta"}
+
+
+def test_examine_is_silent_about_a_call_in_between_that_is_wrong_in_another_way():
+    """Or whose first answer was wrong already; it may also fail, or not offer everything."""
+
+    def second(change):
+        return lambda n, case: change(right(case)) if n == 2 else right(case)
+
+    for change in (
+        lambda answer: replace(answer, biases=tuple(2.0 * bias for bias in answer.biases)),
+        lambda answer: Answer(failure="error", message="no"),
+        lambda answer: replace(answer, inputs=None, deltas=None),
+    ):
+        assert verdicts(second(change), repeat=True) == [Verdict.AGREE] * 8
+    stale = verdicts(lambda n, case: replace(right(CASE), loss=np.asarray(7.0)), repeat=True)
+    assert Verdict.NONDETERMINISTIC not in stale
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        (("weights",), "weights"),
+        (("biases",), "biases"),
+        (("weights", "biases"), "weights and biases"),
+        (("x",), "x"),
+        (("x", "y"), "x and y"),
+        (("weights", "biases", "x", "y"), "weights and biases and x and y"),
+    ],
+    ids="+".join,
+)
+def test_examine_finds_what_is_kept_by_its_shape(kept: tuple[str, ...], told: str):
+    """The second call has other numbers of the same shapes; the third has the first ones, and cannot show it."""
+    first = {}
+
+    def caching(n, case):
+        held = first.setdefault("case", case)
+        return replace(right(replace(case, **{part: getattr(held, part) for part in kept})), deltas=None)
+
+    *others, last = examine(Scripted(caching), CASE, repeat=True)
+    assert (last.quantity, last.verdict) == ("call", Verdict.NONDETERMINISTIC)
+    assert last.note == f"it computed with the {told} of an earlier call, whose arrays had the same shapes"
+    assert not any(check.verdict.fails for check in others)
+
+
+def test_examine_asks_other_numbers_of_every_filling():
+    """Where all are ones, they have another sign: a buffer that is handed out twice still shows."""
+    for spec in sample_specs(Domain(depth=2, width=(2, 4)), seed=3, shard=0, count=40):
+        case, asked = build_case(spec), []
+
+        def look(n, other, asked=asked):
+            asked.append(other)
+            return right(other)
+
+        examine(Scripted(look), case, repeat=True)
+        assert asked[1].x.shape == case.x.shape
+        assert not np.array_equal(asked[1].x, case.x)

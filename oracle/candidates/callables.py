@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backproof.candidates.contract import Answer, Failure
+from backproof.candidates.handed import Handed
 from backproof.candidates.layout import Declaration, Kind, Layout
 from backproof.candidates.patience import Patience
 from backproof.candidates.reading import UnreadableError, read
 from backproof.candidates.watch import OutOfTimeError, place, within
+from backproof.candidates.wording import said
 from backproof.cases.case import Case
 from backproof.cases.domain import Domain
-from backproof.cases.spec import Penalty
-
-Array = NDArray[Any]
 
 
 def common_ground() -> Domain:
@@ -30,26 +28,6 @@ def common_ground() -> Domain:
         reductions=("sum", "mean"),
         dtypes="float64",
     )
-
-
-@dataclass
-class Network:
-    """The network that a candidate is handed: fresh, writable arrays in the candidate's own layout.
-
-    weights[l] (O, I), biases[l] (O,) or None, as NumPy arrays or as nested lists; activations[l] a name,
-    activation_options[l] its parameters; loss a name, loss_options its parameters; reduction; penalty (None, or .l1 .l2
-    .on_biases .divided_by); upstream: under reduction "none" the factors of the unreduced losses, else None.
-    """
-
-    weights: list[Any]
-    biases: list[Any]
-    activations: list[str]
-    activation_options: list[dict[str, Any]]
-    loss: str
-    loss_options: dict[str, Any]
-    reduction: str
-    penalty: Penalty | None
-    upstream: Any
 
 
 def elsewhere(*_: object) -> object:
@@ -99,12 +77,14 @@ class FunctionCandidate:
 
         def answered() -> Answer:
             # What it sets for the errors of NumPy's arithmetic ends with the call. Reading may run its code, too: an
-            # object says itself how it becomes an array.
+            # object says itself how it becomes an array, as does one that it has put into the network.
             with np.errstate():
-                return self.read(self.called(handed), handed)
+                answer = self.read(self.called(handed), handed)
+                changed = handed.changed(self.may_change)
+                return replace(answer, mutated=changed) if changed else answer
 
         try:
-            return replace(within(seconds, answered), mutated=handed.changed(self.may_change))
+            return within(seconds, answered)
         except UnreadableError as error:
             return Answer(failure=error.failure, message=str(error))
         except NotImplementedError as error:
@@ -131,58 +111,9 @@ class FunctionCandidate:
         return read(returned, handed.case, handed.layout)
 
 
-class Handed:
-    """A case as it is handed over, with what it held before the call."""
-
-    def __init__(self, case: Case, layout: Layout) -> None:
-        self.case, self.layout = case, layout
-        spec, hand = case.spec, layout.hand
-        options = {
-            name: hand(layout.give_outputs(value)) if isinstance(value, np.ndarray) else value
-            for name, value in case.loss_options.items()
-        }
-        self.network = Network(
-            weights=[hand(layout.give_weight(weight)) for weight in case.weights],
-            biases=[None if bias is None else hand(layout.give_bias(bias)) for bias in case.biases],
-            activations=[formula.name for formula in spec.activations],
-            activation_options=[formula.options for formula in spec.activations],
-            loss=spec.loss.name,
-            loss_options=options,
-            reduction=spec.reduction,
-            penalty=spec.penalty,
-            upstream=None if case.upstream is None else hand(layout.give_outputs(case.upstream)),
-        )
-        self.x, self.y = hand(layout.give_samples(case.x)), hand(layout.give_targets(case.y, spec))
-        named = [("x", self.x), ("y", self.y), ("network.upstream", self.network.upstream)]
-        named += [(f"network.weights[{at}]", weight) for at, weight in enumerate(self.network.weights)]
-        named += [(f"network.biases[{at}]", bias) for at, bias in enumerate(self.network.biases)]
-        named += [(f"network.loss_options[{name!r}]", value) for name, value in options.items()]
-        self._before = [(name, held, _bytes(held)) for name, held in named if isinstance(held, (np.ndarray, list))]
-
-    def changed(self, allowed: tuple[str, ...] = ()) -> str:
-        """The name of the first array that no longer holds what it held, or ""; names that begin as `allowed` may."""
-        return next(
-            (
-                name
-                for name, held, before in self._before
-                if not (allowed and name.startswith(allowed)) and _bytes(held) != before
-            ),
-            "",
-        )
-
-
-def _bytes(held: Any) -> bytes:
-    """What an array or a nested list holds.
-
-    Bytes, because comparing them is ten times as fast as comparing arrays and takes NaN for equal to itself.
-    """
-    return held.tobytes() if isinstance(held, np.ndarray) else repr(held).encode()
-
-
 def _told(error: BaseException, function: object) -> str:
     """An exception in one line, with the place that raised it."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}{f': {text}' if text else ''}{place(error, _file(function))}"
+    return said(error) + place(error, _file(function))
 
 
 def _file(function: object) -> str | None:

@@ -45,6 +45,13 @@ class ChildError(Exception):
         self.bare, self.noise = message, noise
 
 
+class StrayError(ChildError):
+    """It wrote what answers no question, or not the one that was asked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("error", message)
+
+
 class Child:
     """A running process. `echo` also passes on what it writes to stderr.  Raises OSError where it cannot start."""
 
@@ -85,7 +92,7 @@ class Child:
     def _asked(self, line: bytes, patience: float, limit: int) -> bytes:
         self._turn(0.0)
         if self._said.strip():
-            raise ChildError("error", f"nobody had asked for what it wrote before this case: {quoted(self._said)}")
+            raise StrayError(f"nobody had asked for what it wrote before this case: {quoted(self._said)}")
         self._said.clear()
         self._unsent = memoryview(line + b"\n")
         self._write()
@@ -105,7 +112,7 @@ class Child:
         if self._unsent:
             raise ChildError("error", f"it answered before it had read the request: {quoted(answer)}")
         if self._said.strip():
-            raise ChildError("error", f"more than one line for one request; the second begins {quoted(self._said)}")
+            raise StrayError(f"more than one line for one request; the second begins {quoted(self._said)}")
         return answer
 
     def _line(self, limit: int) -> bytes | None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
 
 from numpy.typing import NDArray
 
+from backproof.candidates.wording import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -55,6 +57,11 @@ class Answer:
     written: bytes = b""
     read_off: Mapping[tuple[str, int | None], ReadOff] | None = None
     learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        """A message holds what a candidate says, which need not be fit to print."""
+        if self.message:
+            object.__setattr__(self, "message", printable(self.message))
 
     @classmethod
     def of(cls, gradients: Gradients) -> Answer:

@@ -20,6 +20,7 @@ from backproof.candidates.layout import MARK
 from backproof.candidates.patience import Patience
 from backproof.candidates.steps import made
 from backproof.candidates.watch import OutOfTimeError, place, within
+from backproof.candidates.wording import said
 
 FUNCTION: Final = "loss_and_gradients"
 IMPORT: Final = 30.0
@@ -112,9 +113,8 @@ def _imported(where: str, run: Callable[[], Result], *, home: str | None = None)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        text = " ".join(str(error).split())
         at = "" if isinstance(error, SyntaxError) else place(error, home)
-        raise CandidateError(f"importing {where} failed with {type(error).__name__}: {text}{at}") from error
+        raise CandidateError(f"importing {where} failed with {said(error)}{at}") from error
 
 
 def _names(module: ModuleType, where: str) -> list[str]:

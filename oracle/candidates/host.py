@@ -1,6 +1,7 @@
 """The process that a Python candidate runs in: it loads the file, and answers cases until its stdin ends.
 
-Its lines carry pickles in base64, for both ends are Backproof's own. The candidate's own stdin is empty, and what it
+Its lines carry a number and a pickle in base64, for both ends are Backproof's own; an answer has the number of its
+request. The candidate's own stdin is empty, and what it
 prints, in C as well, goes to stderr.
 """
 
@@ -13,7 +14,7 @@ import pickle
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Array, CandidateError
@@ -53,14 +54,23 @@ class Question:
 Reply = Answer | CandidateError | tuple[Found, ...]
 
 
-def packed(message: object) -> bytes:
+LOST: Final = "the file that its answers go to was closed, as os.closerange does"
+"""What the host says on stderr where the candidate has closed what it did not open."""
+
+
+def packed(message: object, number: int = 0) -> bytes:
     """A message as one line, without its end."""
-    return base64.b64encode(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))
+    return b"%d %s" % (number, base64.b64encode(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)))
 
 
 def unpacked(line: bytes) -> Any:
     """The message in a line that `packed` made."""
-    return pickle.loads(base64.b64decode(line))  # noqa: S301  the other end is Backproof's own
+    return pickle.loads(base64.b64decode(line.partition(b" ")[2]))  # noqa: S301  the other end is Backproof's own
+
+
+def number_of(line: bytes) -> int:
+    """The number of a line that `packed` made.  Raises ValueError where nobody did."""
+    return int(line.partition(b" ")[0])
 
 
 def main() -> None:
@@ -70,15 +80,21 @@ def main() -> None:
         os.dup2(2, 1)
         sys.stdout = sys.stderr
         faulthandler.enable(all_threads=False)
-        serve(requests, answers)
+        try:
+            serve(requests, answers)
+        except OSError:
+            print(LOST, file=sys.stderr, flush=True)
+            os._exit(1)  # whatever else is to be closed may be gone, too
 
 
 def serve(requests: Iterable[bytes], answers: BinaryIO) -> None:
-    """Answer each line with a line."""
-    host = Host()
+    """Answer each line with a line; a copy of the process, which os.fork() has made and that comes back, only once."""
+    host, own = Host(), os.getpid()
     for line in requests:
-        answers.write(packed(host.reply(unpacked(line))) + b"\n")
+        answers.write(packed(host.reply(unpacked(line)), number_of(line)) + b"\n")
         answers.flush()
+        if os.getpid() != own:
+            os._exit(0)
 
 
 class Host:

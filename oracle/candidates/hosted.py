@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import ClassVar, Final
 
 from backproof.candidates.callables import FunctionCandidate, elsewhere
-from backproof.candidates.child import ChildError
+from backproof.candidates.child import ChildError, StrayError, quoted
 from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
 from backproof.candidates.correspondence import Correspondence
-from backproof.candidates.host import Load, Question, packed, unpacked
+from backproof.candidates.host import LOST, Load, Question, number_of, packed, unpacked
 from backproof.candidates.layout import Declaration
 from backproof.candidates.patience import Patience
 from backproof.cases.case import Case
@@ -35,10 +38,12 @@ _CALL: Final = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+) in', r
 class HostedCandidate(FunctionCandidate):
     """A function that its host calls; `function` is never called here.
 
-    `declared` is the declaration that the host has found; another one may be tried.
+    `declared` is the declaration that the host has found; another one may be tried. numbers: those of the next
+    questions to the host, for all of its candidates.
     """
 
     host: Correspondence = field(compare=False, repr=False)
+    numbers: Iterator[int] = field(compare=False, repr=False)
     declared: Declaration | None
 
     travels: ClassVar[bool] = True
@@ -57,13 +62,16 @@ class HostedCandidate(FunctionCandidate):
         question = Question(self.name, seconds, case)
         if self.declaration is not self.declared:
             question = replace(question, redeclared=True, declaration=self.declaration)
+        number = next(self.numbers)
         try:
-            line = self.host.ask(packed(question), seconds=seconds, limit=LIMIT)
+            line = self.host.ask(packed(question, number), seconds=seconds, limit=LIMIT)
+            answer = _answer(line, number)
         except ChildError as error:
+            self.host.close()  # what was misunderstood once may answer the question before
             message = self._told(error, seconds) + self.patience.hurry * (error.failure == "timeout")
-            self.patience.failed(error.failure, message)
+            # Whether a copy of the process answers before or after the process itself is chance.
+            self.patience.failed(error.failure, message, forgivable=not isinstance(error, StrayError))
             return Answer(failure=error.failure, message=message)
-        answer: Answer = unpacked(line)
         if answer.message.startswith(("BdbQuit", "EOFError")):
             answer = replace(answer, message=f"{answer.message}; it has no terminal here, but has with --in-process")
         if answer.failure == "timeout":
@@ -80,11 +88,26 @@ class HostedCandidate(FunctionCandidate):
                 f"no answer within {seconds:g} s, and it could not be interrupted (a call to C that takes long? an "
                 "except that catches everything?): its process was ended"
             )
+        if isinstance(error, StrayError):
+            return (
+                "its process gave another answer than the one it was asked for: did a copy of it, which os.fork() has "
+                "made, return, too? It has to end with os._exit"
+            )
+        if LOST in error.noise:
+            return f"the process that it ran in is gone: {LOST}"
         file = Path((self.text or "").partition(":")[0])
         calls = list(_CALL.finditer(error.noise))
         own = [call for call in calls if Path(call["file"]).name == file.name] or calls
         where = f" ({file if own[0]['file'].endswith(file.name) else own[0]['file']}:{own[0]['line']})" if own else ""
         return f"the process that it ran in is gone: {error.bare}{where}"
+
+
+def _answer(line: bytes, number: int) -> Answer:
+    """The answer to the question with that number.  Raises StrayError where it is none."""
+    with suppress(Exception):  # two processes that write at once make a line that nobody wrote
+        if number_of(line) == number and isinstance(answer := unpacked(line), Answer):
+            return answer
+    raise StrayError(f"no answer to question {number}: {quoted(line)}")
 
 
 def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...]:
@@ -103,6 +126,7 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
     if isinstance(found, CandidateError):
         host.close()
         raise found
+    numbers = count(1)
     return tuple(
         HostedCandidate(
             name=each.name,
@@ -112,6 +136,7 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
             text=each.text,
             patience=Patience(timeout),
             host=host,
+            numbers=numbers,
         )
         for each in found
     )

@@ -23,6 +23,7 @@ class Patience:
     timeout: float = TIMEOUT
     _late: int = 0
     _in_vain: int = 0
+    _unforgiven: int = 0
     _last: str = ""
     _failure: Failure = "error"
 
@@ -37,12 +38,16 @@ class Patience:
         return f"; it had {self.timeout:g} s before, and gave no answer then" if self._late else ""
 
     def answered(self) -> None:
-        """There was an answer: what went wrong before is forgiven."""
-        self._late = self._in_vain = 0
+        """There was an answer: what went wrong before is forgiven, if it can be."""
+        self._late, self._in_vain = 0, self._unforgiven
 
-    def failed(self, failure: Failure, message: str) -> None:
-        """There was none, and waiting for it, or starting again after it, took time."""
+    def failed(self, failure: Failure, message: str, *, forgivable: bool = True) -> None:
+        """There was none, and waiting for it, or starting again after it, took time.
+
+        It is not forgivable where an answer between two failures means nothing, since it comes by chance.
+        """
         self._in_vain += 1
+        self._unforgiven += not forgivable
         self._late += failure == "timeout"
         self._failure, self._last = failure, message
 
@@ -51,5 +56,6 @@ class Patience:
         """The answer in place of all further ones, where there were only failures of late."""
         if self._in_vain < GIVE_UP:
             return None
-        message = f"not asked any more, for it failed {GIVE_UP} times in a row, at last: {self._last}"
+        often = f"{GIVE_UP} times{'' if self._unforgiven else ' in a row'}"
+        message = f"not asked any more, for it failed {often}, at last: {self._last}"
         return Answer(failure=self._failure, message=message)

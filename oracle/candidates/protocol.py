@@ -24,9 +24,10 @@ from inspect import signature
 from types import MappingProxyType
 from typing import Any, Final
 
-from backproof.candidates.callables import Handed, common_ground
+from backproof.candidates.callables import common_ground
 from backproof.candidates.child import ChildError, quoted
 from backproof.candidates.contract import Answer, CandidateError
+from backproof.candidates.handed import Handed
 from backproof.candidates.layout import MARK, Declaration, Layout, candidate
 from backproof.candidates.reading import KEYS
 from backproof.cases.case import Case

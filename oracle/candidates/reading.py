@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backproof.candidates.contract import Answer, Failure
 from backproof.candidates.layout import Layout
+from backproof.candidates.wording import words
 from backproof.cases.case import Case
 
 Array = NDArray[Any]
@@ -93,7 +94,7 @@ def _array(value: object, where: str, dtype: str, most: int) -> Array:
         shape = tuple(getattr(value, "shape", ()))
         array = np.asarray(value) if math.prod(shape) <= most else None
     except Exception as error:  # noqa: BLE001  becoming an array is the candidate's own code
-        raise UnreadableError("error", f"{where} is no array: {error}") from None
+        raise UnreadableError("error", f"{where} is no array: {words(error)}") from None
     if array is None:
         raise UnreadableError("shape", f"{where} has shape {shape}, {math.prod(shape):,} numbers")
     if isinstance(value, np.ma.MaskedArray) and value.mask.any():

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.candidates.callables import FunctionCandidate, Handed
+from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer
+from backproof.candidates.handed import Handed
 from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.reading import UnreadableError, read
 from backproof.cases.case import Case

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from math import inf, isfinite
+from types import MappingProxyType
 from typing import Final
 
 __all__ = [
@@ -228,12 +229,18 @@ class Formula:
             raise SpecError("cross_entropy: ignore_index has no meaning with target=probabilities; leave it at -100")
 
     @cached_property
-    def options(self) -> dict[str, Value]:
-        """torch's keyword -> value; flags as bools. Shared: copy it before changing it."""
-        return {
-            parameter.name: bool(value) if parameter.flag else value
-            for parameter, value in zip(_PARAMETERS[self.name], self.values, strict=True)
-        }
+    def options(self) -> Mapping[str, Value]:
+        """torch's keyword -> value; flags as bools. Read-only, since all who ask share it."""
+        return MappingProxyType(
+            {
+                parameter.name: bool(value) if parameter.flag else value
+                for parameter, value in zip(_PARAMETERS[self.name], self.values, strict=True)
+            }
+        )
+
+    def __getstate__(self) -> dict[str, object]:
+        """What is pickled: a read-only mapping cannot be, and what is computed need not."""
+        return {"name": self.name, "values": self.values}
 
     @cached_property
     def id(self) -> str:

@@ -235,7 +235,7 @@ def _state(found: Sequence[Hypothesis]) -> Diagnosis:
             position="all",
             fault=None,
             wanted=RULES["state"],
-            why="the same arguments gave other numbers at the second call",
+            why="its numbers depend on the calls before, and not on its arguments alone",
             condition="second_call",
         )
     return _of(found[0], 0, tuple(each.names[0] for each in found[1:]), condition="second_call")

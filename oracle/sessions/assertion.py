@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NoReturn
 
-from backproof.candidates.callables import FunctionCandidate, Network
+from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Candidate, CandidateError, load
+from backproof.candidates.handed import Network
 from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import card

@@ -88,15 +88,64 @@ def test_answer_names_the_array_that_a_call_changed(spoil, name: str):
     assert (CASE.x.tobytes(), CASE.y.tobytes(), CASE.weights[1].tobytes()) == before
 
 
-def test_answer_does_not_mind_another_list():
-    """Putting other arrays into the network's own lists changes nothing that was handed over."""
+@pytest.mark.parametrize(
+    ("spoil", "name"),
+    [
+        (lambda network, x, y: setattr(x, "shape", (-1,)), "x"),
+        (lambda network, x, y: setattr(x, "dtype", np.int64), "x"),
+        (lambda network, x, y: network.weights.__setitem__(0, None), "network.weights[0]"),
+        (lambda network, x, y: network.weights.__setitem__(1, 2 * network.weights[1]), "network.weights[1]"),
+        (lambda network, x, y: network.biases.clear(), "network.biases[0]"),
+        (lambda network, x, y: network.activations.clear(), "network.activations"),
+        (
+            lambda network, x, y: network.activation_options[1].update(negative_slope=0.01),
+            "network.activation_options[1]",
+        ),
+        (lambda network, x, y: network.activation_options[0].pop("negative_slope"), "network.activation_options[0]"),
+        (lambda network, x, y: network.loss_options["weight"].fill(0), "network.loss_options['weight']"),
+        (lambda network, x, y: network.loss_options.clear(), "network.loss_options['weight']"),
+    ],
+    ids=["shape", "dtype", "no weight", "other weight", "no biases", "names", "option", "no option", "array", "arrays"],
+)
+def test_answer_names_what_a_call_changed_in_the_network(spoil, name: str):
+    """And the next call is handed what this one was."""
+    case = build_case(NetworkSpec.parse("3-4-2,leaky_relu=0.2,cross_entropy=index+weighted,mean,n5,f64,normal,s7"))
+    seen = []
+
+    def careless(network, x, y):
+        seen.append((network.activation_options[0].copy(), network.loss_options["weight"].copy()))
+        answer = zeros(network, x, y)
+        spoil(network, x, y)
+        return answer
+
+    assert [answered(careless, case).mutated for _ in range(2)] == [name, name]
+    assert seen[0][0] == seen[1][0] == {"negative_slope": 0.2} == case.spec.activations[0].options
+    assert np.array_equal(seen[0][1], seen[1][1])
+    assert np.array_equal(seen[0][1], case.loss_arrays["weight"])
+
+
+def test_answer_does_not_mind_other_objects_with_the_same_numbers():
+    """Nor zeros for a bias that is not there; an object that does not say its numbers is taken at its word."""
+
+    class Silent:
+        def __array__(self, *_, **__):
+            raise RuntimeError("detach it first")
 
     def swap(network, x, y):
         answer = zeros(network, x, y)
-        network.weights[0] = network.weights[0] * 2
+        network.weights = [weight.tolist() for weight in network.weights]
+        network.weights[0] = None
+        network.biases[0] = network.biases[0].tolist()
+        network.biases[1] = np.zeros(2)
+        network.activation_options[0] = dict(network.activation_options[0])
         return answer
 
-    assert answered(swap).mutated == ""
+    def hide(network, x, y):
+        network.weights[0] = Silent()
+        return 0.0, [np.zeros_like(w) for w in CASE.weights], CASE.biases
+
+    assert (answered(swap).failure, answered(swap).mutated) == (None, "")
+    assert (answered(hide).failure, answered(hide).mutated) == (None, "")
 
 
 def test_answer_of_a_candidate_that_knows_only_lists():

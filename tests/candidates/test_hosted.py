@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from backproof.campaign.shards import Task
 from backproof.candidates import correspondence, hosted
-from backproof.candidates.contract import CandidateError, load
+from backproof.candidates.child import StrayError
+from backproof.candidates.contract import Answer, CandidateError, load
+from backproof.candidates.host import LOST, packed
 from backproof.candidates.layout import Declaration, Layout
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
@@ -46,6 +48,10 @@ def loss_and_gradients(network, x, y):
         return loss_and_gradients(network, x, y)
     if how == "empty":
         raise NotImplementedError
+    if how == "fork":
+        time.sleep(0.3 if os.fork() else 0.0)
+    if how == "close":
+        os.closerange(3, 256)
     if how == "endless":
         while True: pass
     return 0.0, network.weights, network.biases
@@ -87,6 +93,34 @@ def breaking(at_batch_size):
     """A candidate that breaks its process, and how at which batch size."""
     how = {11: "exit", 12: "crash", 13: "input", 14: "recursion"}
     return at_batch_size(how), {name: size for size, name in how.items()}
+
+
+def test_hosted_candidate_that_makes_a_copy_of_its_process_is_told_so(at_batch_size):
+    """The copy answers first here, so that the answer of the process itself is taken for none of the next question."""
+    candidate = at_batch_size({11: "fork"})
+    forking = build_case(replace(CASES[0].spec, batch_size=11))
+    copied, failed, *others = [candidate.answer(case) for case in (forking, *CASES)]
+    assert [answer.failure for answer in (copied, failed, *others)] == [None, "error", None, None, None]
+    assert failed.message.startswith("its process gave another answer than the one it was asked for: did a copy of it")
+    assert all(np.array_equal(found.weights[0], case.weights[0]) for case, found in zip(CASES[1:], others, strict=True))
+
+
+def test_hosted_candidate_reads_no_answer_to_another_question():
+    """Neither one with another number, nor what two processes have written at once."""
+    answer = Answer(loss=np.zeros(()))
+    assert hosted._answer(packed(answer, 7), 7).loss == 0.0
+    for line in (packed(answer, 6), packed("seven", 7), packed(answer, 7)[:20], b"seven"):
+        with pytest.raises(StrayError, match=r"^no answer to question 7: "):
+            hosted._answer(line, 7)
+
+
+def test_hosted_candidate_that_closes_what_it_did_not_open_is_told_so(at_batch_size, capfd):
+    """In one line, also on stderr."""
+    candidate = at_batch_size({11: "close"})
+    before, failed, *after = before_and_after(candidate, 11)
+    assert [answer.failure for answer in (before, failed, *after)] == [None, "error", None, None]
+    assert failed.message == f"the process that it ran in is gone: {LOST}"
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.fixture(scope="module")

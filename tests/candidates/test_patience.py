@@ -5,6 +5,17 @@ from backproof.candidates.patience import GIVE_UP, HURRY, Patience
 from backproof.cases import NetworkSpec, build_case
 
 
+def test_patience_ends_where_answers_between_failures_come_by_chance():
+    """They forgive the time that was taken, and nothing else."""
+    patience = Patience(8.0)
+    for number in range(GIVE_UP):
+        assert patience.exhausted is None
+        patience.failed("timeout" if number % 2 else "error", "twice", forgivable=False)
+        patience.answered()
+        assert patience.seconds == 8.0
+    assert patience.exhausted.message == f"not asked any more, for it failed {GIVE_UP} times, at last: twice"
+
+
 def test_patience_halves_with_each_timeout_in_a_row_and_an_answer_restores_it():
     """Down to a part of it; another failure takes no time, and leaves it as it is."""
     patience = Patience(8.0)

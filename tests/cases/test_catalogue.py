@@ -1,5 +1,7 @@
 """The tables of activations and losses, and formulas that are read from and written as ids."""
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +105,9 @@ def test_formula_id_leaves_out_trailing_defaults():
 def test_formula_options_are_torch_keywords():
     """Options map torch's keyword to the value; flags are bools, as torch wants them."""
     assert activation("hardtanh=-0.5+2").options == {"min_val": -0.5, "max_val": 2.0}
+    assert pickle.loads(pickle.dumps(activation("hardtanh=-0.5+2"))).options["max_val"] == 2.0  # noqa: S301  our own
+    with pytest.raises(TypeError):
+        activation("hardtanh=-0.5+2").options["max_val"] = 1.0
     options = loss("poisson_nll=0+1").options
     assert options == {"log_input": False, "full": True, "eps": 1e-8}
     assert type(options["log_input"]) is bool
