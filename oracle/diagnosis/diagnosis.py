@@ -35,6 +35,8 @@ SINGLE_SAMPLES: Final = 10
 """How many one-sample cases the equations are asked of."""
 DEEPEST: Final = 6
 """Of how many layers at most: deeper ones say the same."""
+STRAINING: Final = frozenset({"saturated", "tiny"})
+"""Fillings with numbers so large or small that a right formula may fail by them alone."""
 
 EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
 """What the answer speaks of, in this order."""
@@ -212,13 +214,18 @@ def _without_penalties(exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
 
 
 def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhibit]:
-    """One-sample cases with legible answers, several of them deep; of numbers of ordinary size where there are any."""
-    ordinary = [exhibit for exhibit in exhibits if exhibit.case.spec.values == "normal"]
+    """One-sample cases with legible answers, several of them deep; of numbers of ordinary size where there are any.
+
+    Of those, some that are wrong come first: a mistake that shows only at times is not to be missed.
+    """
+    ordinary = [exhibit for exhibit in exhibits if exhibit.case.spec.values not in STRAINING]
     for chosen in (ordinary, exhibits):
         found: list[Exhibit] = []
-        for exhibit in chosen:
-            if len(found) == SINGLE_SAMPLES or exhibit.case.spec.depth > DEEPEST:
-                continue
+        shallow = [exhibit for exhibit in chosen if exhibit.case.spec.depth <= DEEPEST]
+        wrong = [exhibit for exhibit in shallow if exhibit.wrong][: SINGLE_SAMPLES // 2]
+        for exhibit in (*wrong, *(exhibit for exhibit in shallow if exhibit not in wrong)):
+            if len(found) == SINGLE_SAMPLES:
+                break
             one = inquiry.single(exhibit, 0)
             if one is not None and one.legible:
                 found.append(one)
@@ -338,7 +345,7 @@ def _charged(read: Charges, added: Additivity, exhibits: Sequence[Exhibit]) -> l
     kinds = {check.verdict for exhibit in wrong for check in exhibit.checks if check.verdict.fails}
     if kinds and kinds <= {Verdict.SHAPE, Verdict.MISSING}:
         return [("shape", "all")]
-    if wrong and all(exhibit.case.spec.values != "normal" for exhibit in wrong):
+    if wrong and all(exhibit.case.spec.values in STRAINING for exhibit in wrong):
         return [("numerics", "all")]
     return []
 
