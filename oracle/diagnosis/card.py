@@ -29,6 +29,9 @@ LABEL_WIDTH: Final = 12
 MOST_NUMBERS: Final = 40
 """A network with more numbers than these is not written out."""
 
+UNKNOWN: Final = "none that is known gives these numbers"
+"""What is said of a mistake without a name."""
+
 _SUBJECTS: Final = {
     "BP0": "the forward pass",
     "loss": "the loss",
@@ -56,6 +59,7 @@ _TELLING: Final = {
     "equal_widths": "only where neighbouring layers are equally wide",
     "unequal_widths": "only where neighbouring layers differ in width",
     "outputs>1": "only with more than one output",
+    "mean": "only under the reduction mean",
     "second_call": "only from the second call on",
     "saturated": "only with large numbers",
     "inactive": "only where a unit is inactive",
@@ -117,7 +121,7 @@ def _told(equation: str) -> str:
 
 def _mistake(diagnosis: Diagnosis) -> Iterator[Line]:
     if diagnosis.fault is None and not diagnosis.used:
-        yield "Mistake", "none that is known gives these numbers"
+        yield "Mistake", UNKNOWN
     if diagnosis.used:
         yield "Yours", diagnosis.used
     if diagnosis.wanted:
