@@ -154,14 +154,20 @@ def _by_hand(shown: Exhibit) -> Iterator[Line]:
         yield "", f"{wrong.name}: {wrong.note or wrong.verdict.value}"
         return
     at = f"[{', '.join(map(str, wrong.worst_index))}]" if wrong.worst_index else ""
-    exact = "" if wrong.exact_value is None else f" = {wrong.exact_value:.6g} exactly"
+    digits = _telling_digits(wrong.candidate_value, wrong.reference_value)
+    exact = "" if wrong.exact_value is None else f" = {wrong.exact_value:.{digits}g} exactly"
     yield (
         "",
         (
-            f"{_symbol(wrong.quantity, wrong.layer)}{at}   yours {wrong.candidate_value:.6g}   "
-            f"right {wrong.reference_value:.6g}{exact}"
+            f"{_symbol(wrong.quantity, wrong.layer)}{at}   yours {wrong.candidate_value:.{digits}g}   "
+            f"right {wrong.reference_value:.{digits}g}{exact}"
         ),
     )
+
+
+def _telling_digits(own: float | None, right: float | None) -> int:
+    """The digits with which two numbers are printed differently: 6 where they are, else up to 17."""
+    return next((digits for digits in range(6, 17) if f"{own:.{digits}g}" != f"{right:.{digits}g}"), 17)
 
 
 def _symbol(quantity: str, layer: int | None) -> str:
