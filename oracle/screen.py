@@ -205,6 +205,8 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
             yield _line("Yours", (f"{check.candidate_value!r}", "red"))
             yield _line("Right", (_right(check, report), "green"))
             yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
+    if report.findings is not None and report.hints == "all":
+        yield _line("Mistake", card.UNKNOWN)
     if report.repeatable:
         again = f"backproof check {shlex.quote(report.candidate)} --case {case}{_exactly(report)}"
         yield _Labelled("Again", Text(again), whole=True)

@@ -294,6 +294,14 @@ def test_diagnosis_stands_in_place_of_the_first_wrong_number(findings):
     assert "Learn" not in without
 
 
+def test_mistake_that_no_equation_shows_is_told_as_one_without_a_name(findings):
+    """Where it was looked for in vain, beside the first wrong number; not where nobody looked."""
+    vain = lines(report((WRONG,), findings=replace(findings, diagnoses=())))
+    assert "Where       first wrong on the way back: the weight of the output layer (1)" in vain
+    assert "Mistake     none that is known gives these numbers" in vain
+    assert not any(line.startswith("Mistake") for line in lines(report((WRONG,), findings=None)))
+
+
 def test_hints_say_how_much_is_told(findings):
     """The place alone, or the verdict alone: on the screen and in the JSON."""
     where = report((WRONG,), findings=findings, hints="where")

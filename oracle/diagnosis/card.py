@@ -29,6 +29,9 @@ LABEL_WIDTH: Final = 12
 MOST_NUMBERS: Final = 40
 """A network with more numbers than these is not written out."""
 
+UNKNOWN: Final = "none that is known gives these numbers"
+"""What is said of a mistake without a name."""
+
 _SUBJECTS: Final = {
     "BP0": "the forward pass",
     "loss": "the loss",
@@ -56,6 +59,7 @@ _TELLING: Final = {
     "equal_widths": "only where neighbouring layers are equally wide",
     "unequal_widths": "only where neighbouring layers differ in width",
     "outputs>1": "only with more than one output",
+    "mean": "only under the reduction mean",
     "second_call": "only from the second call on",
     "saturated": "only with large numbers",
     "inactive": "only where a unit is inactive",
@@ -117,7 +121,7 @@ def _told(equation: str) -> str:
 
 def _mistake(diagnosis: Diagnosis) -> Iterator[Line]:
     if diagnosis.fault is None and not diagnosis.used:
-        yield "Mistake", "none that is known gives these numbers"
+        yield "Mistake", UNKNOWN
     if diagnosis.used:
         yield "Yours", diagnosis.used
     if diagnosis.wanted:
@@ -150,14 +154,20 @@ def _by_hand(shown: Exhibit) -> Iterator[Line]:
         yield "", f"{wrong.name}: {wrong.note or wrong.verdict.value}"
         return
     at = f"[{', '.join(map(str, wrong.worst_index))}]" if wrong.worst_index else ""
-    exact = "" if wrong.exact_value is None else f" = {wrong.exact_value:.6g} exactly"
+    digits = _telling_digits(wrong.candidate_value, wrong.reference_value)
+    exact = "" if wrong.exact_value is None else f" = {wrong.exact_value:.{digits}g} exactly"
     yield (
         "",
         (
-            f"{_symbol(wrong.quantity, wrong.layer)}{at}   yours {wrong.candidate_value:.6g}   "
-            f"right {wrong.reference_value:.6g}{exact}"
+            f"{_symbol(wrong.quantity, wrong.layer)}{at}   yours {wrong.candidate_value:.{digits}g}   "
+            f"right {wrong.reference_value:.{digits}g}{exact}"
         ),
     )
+
+
+def _telling_digits(own: float | None, right: float | None) -> int:
+    """The digits with which two numbers are printed differently: 6 where they are, else up to 17."""
+    return next((digits for digits in range(6, 17) if f"{own:.{digits}g}" != f"{right:.{digits}g}"), 17)
 
 
 def _symbol(quantity: str, layer: int | None) -> str:

@@ -18,6 +18,7 @@ from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import state
 from backproof.diagnosis.additivity import Additivity, additive
 from backproof.diagnosis.conventions import Conventions, conventions
+from backproof.diagnosis.cost import without_the_forward_pass
 from backproof.diagnosis.equations import Charge, Charges, charges
 from backproof.diagnosis.evidence import Exhibit, Inquiry, gather
 from backproof.diagnosis.faults import FAULTS
@@ -35,6 +36,8 @@ SINGLE_SAMPLES: Final = 10
 """How many one-sample cases the equations are asked of."""
 DEEPEST: Final = 6
 """Of how many layers at most: deeper ones say the same."""
+STRAINING: Final = frozenset({"saturated", "tiny"})
+"""Fillings with numbers so large or small that a right formula may fail by them alone."""
 
 EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
 """What the answer speaks of, in this order."""
@@ -188,6 +191,7 @@ def _findings(
     plain = _without_penalties(exhibits)
     ones = _single_samples(inquiry, plain)
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
+    read = without_the_forward_pass(read, plain)
     added = additive(inquiry, plain)
     found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added, printed) if accused else ()))
     example = shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
@@ -212,13 +216,18 @@ def _without_penalties(exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
 
 
 def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhibit]:
-    """One-sample cases with legible answers, several of them deep; of numbers of ordinary size where there are any."""
-    ordinary = [exhibit for exhibit in exhibits if exhibit.case.spec.values == "normal"]
+    """One-sample cases with legible answers, several of them deep; of numbers of ordinary size where there are any.
+
+    Of those, some that are wrong come first: a mistake that shows only at times is not to be missed.
+    """
+    ordinary = [exhibit for exhibit in exhibits if exhibit.case.spec.values not in STRAINING]
     for chosen in (ordinary, exhibits):
         found: list[Exhibit] = []
-        for exhibit in chosen:
-            if len(found) == SINGLE_SAMPLES or exhibit.case.spec.depth > DEEPEST:
-                continue
+        shallow = [exhibit for exhibit in chosen if exhibit.case.spec.depth <= DEEPEST]
+        wrong = [exhibit for exhibit in shallow if exhibit.wrong][: SINGLE_SAMPLES // 2]
+        for exhibit in (*wrong, *(exhibit for exhibit in shallow if exhibit not in wrong)):
+            if len(found) == SINGLE_SAMPLES:
+                break
             one = inquiry.single(exhibit, 0)
             if one is not None and one.legible:
                 found.append(one)
@@ -319,6 +328,8 @@ def _unnamed(
     found = []
     equal = [" and ".join(sorted(charge.equations)) for charge in read.least[1:]]
     why = f"{' or '.join(equal)} being wrong would explain these numbers just as well" if equal else ""
+    if read.of_the_cost and not why:
+        why = "the first delta is wrong too, and all that flows from it: another cost explains both"
     for equation, position in _charged(read, added, exhibits):
         found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=why))
     return tuple(found)
@@ -329,7 +340,10 @@ def _charged(read: Charges, added: Additivity, exhibits: Sequence[Exhibit]) -> l
     if read.least:
         charge = read.least[0]
         told = [(_scale_or(charge, equation), charge.position(equation)) for equation in sorted(charge.equations)]
-        return [(equation, "all" if equation == "scale" or not position else position) for equation, position in told]
+        return [
+            (equation, "all" if equation in ("scale", "loss") or not position else position)
+            for equation, position in told
+        ]
     if added.broken:
         return [("scale" if added.uniform else "batch", "all")]
     wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
@@ -338,7 +352,7 @@ def _charged(read: Charges, added: Additivity, exhibits: Sequence[Exhibit]) -> l
     kinds = {check.verdict for exhibit in wrong for check in exhibit.checks if check.verdict.fails}
     if kinds and kinds <= {Verdict.SHAPE, Verdict.MISSING}:
         return [("shape", "all")]
-    if wrong and all(exhibit.case.spec.values != "normal" for exhibit in wrong):
+    if wrong and all(exhibit.case.spec.values in STRAINING for exhibit in wrong):
         return [("numerics", "all")]
     return []
 
@@ -359,7 +373,7 @@ def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity)
         found.update(dict.fromkeys(read.tested - read.suspect, "holds"))
     if added.tested and not (read.least and (added.broken or added.repeated)):
         found["batch"] = "broken" if added.broken and not added.uniform else "holds"
-    if added.tested and (found["BP1"] == "holds" or not read.least):
+    if added.tested and (found["BP1"] == "holds" or not read.least) and not read.of_the_cost:
         found["scale"] = "broken" if added.uniform and not read.least else "holds"
     named = bool(diagnoses) and all(diagnosis.fault is not None or diagnosis.used for diagnosis in diagnoses)
     if diagnoses and not named:
@@ -369,6 +383,8 @@ def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity)
     for diagnosis in diagnoses:
         if diagnosis.equation in found:
             found[diagnosis.equation] = "broken"
+        if diagnosis.equation == "scale" and read.of_the_cost:
+            found["loss"] = "broken"
         if diagnosis.equation == "BP1" and diagnosis.position != "output":
             found["BP2"] = "broken"
     return {equation: found[equation] for equation in EQUATIONS}

@@ -46,7 +46,7 @@ class Finding:
     """One equation at one layer (None: the loss; 0: dC/dx), tested on the candidate's own values.
 
     holds: whether rounding explains what is left. tells: whether the test could well have failed. ratio: the constant
-    own / expected, where every entry has the same.
+    own / expected, where every entry has the same. A loss at layer L is wrong together with its slope.
     """
 
     equation: str
@@ -88,6 +88,11 @@ class Charges:
     least: tuple[Charge, ...]
     tested: frozenset[str]
     readable: bool
+
+    @property
+    def of_the_cost(self) -> bool:
+        """Whether the first least charge is that the cost is another one: the gradients are wrong as the loss is."""
+        return bool(self.least) and any(name == "loss" and layer for name, layer, _ in self.least[0].places)
 
     @property
     def broken(self) -> frozenset[str]:
@@ -215,9 +220,17 @@ def _findings(case: Case, given: Answer, broken: frozenset[str], arithmetic: Ari
 def _output(
     output_test: Finding | None, loss_test: Finding | None, depth: int, broken: frozenset[str]
 ) -> Iterator[Finding]:
-    """BP1 and the loss rest on the same a^L, which no gradient shows: where both fail, one wrong a^L explains them."""
+    """BP1 and the loss rest on the same a^L, which no gradient shows: where both fail, one wrong a^L explains them.
+
+    Where both have the same factor, it is the cost that has it: the loss is then wrong at the output, with its slope.
+    """
     tests = [test for test in (output_test, loss_test) if test is not None]
-    if "BP0" in broken and tests and not any(test.holds for test in tests):
+    failing = [test for test in tests if not test.holds]
+    factors = {test.ratio for test in failing}
+    common = len(failing) == 2 and len(factors) == 1 and None not in factors
+    if "loss" in broken and common:
+        yield Finding("loss", depth, holds=False, tells=True, ratio=failing[0].ratio)
+    elif "BP0" in broken and tests and len(failing) == len(tests) and not common:
         yield Finding("BP0", depth, holds=False, tells=True)
     else:
         yield from tests

@@ -13,7 +13,7 @@ from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis import card, naming
 from backproof.diagnosis.card import LABEL_WIDTH, lines, place
-from backproof.diagnosis.diagnosis import Diagnosis, Findings, diagnose
+from backproof.diagnosis.diagnosis import Diagnosis, Findings, diagnose, diagnose_answer
 from backproof.diagnosis.equations import Charges
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME, FAULTS
@@ -107,6 +107,19 @@ def test_numbers_of_the_card_are_those_of_its_case(planted):
     assert (
         f"yours {Readme().answer(case).biases[0].item():.6g}   right {right.biases[0].item():.6g}" in told(planted)[7]
     )
+
+
+@pytest.mark.usefixtures("few_pairs")
+def test_small_error_is_written_in_digits_that_show_it(planted):
+    """Off by 1e-9: the two numbers are not printed alike."""
+    case = planted.shown.case
+    right = Scratch().answer(case)
+    answer = Answer(
+        loss=right.loss, weights=right.weights, biases=tuple(bias * (1.0 + 1e-9) for bias in right.biases)
+    )  # fmt: skip
+    found = diagnose_answer(Inquiry(Scratch()), case, answer)
+    (line,) = [line for line in told(found) if "yours" in line]
+    assert line.strip() == "dC/db1[0]   yours -0.340346774   right -0.3403467737 = -0.3403467737 exactly"
 
 
 def test_card_of_a_mistake_without_a_name(unexplained):

@@ -7,6 +7,7 @@ from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.diagnosis.additivity import LARGEST_BATCH
 from backproof.diagnosis.diagnosis import EQUATIONS, RULES, Diagnosis, diagnose, diagnose_answer
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME
@@ -202,6 +203,28 @@ def test_mistake_without_a_name_has_an_equation_and_a_place(handwritten, failing
     assert found.hypothesis is None
     assert not found.named
     assert found.equations.get(equation, "broken") == "broken"
+
+
+class LargeBatch(Backprop):
+    """Right with as many samples as are taken apart; with more, something of its own."""
+
+    def weight_gradient(self, delta, layer):
+        dw = super().weight_gradient(delta, layer)
+        return dw if len(delta) <= LARGEST_BATCH else np.cos(dw)
+
+
+@pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
+def test_mistake_with_whole_numbers_is_no_loss_of_precision(handwritten):
+    """Whole numbers lose no digits: where the equations do not show a mistake, nothing is known of it."""
+    domain = Domain(
+        widths=(3, 2), batch_size=(1, 12), activations="tanh", losses="mse", reductions="sum", dtypes="float64",
+        values=("integers", "ones"),
+    )  # fmt: skip
+    spec = NetworkSpec.parse("3-2,tanh,mse,sum,n12,f64,integers,s1")
+    found = diagnose(handwritten(LargeBatch, domain, returns="gradients"), [spec], shrink=False)
+    assert found.shown.case.spec == spec
+    assert found.diagnoses == ()
 
 
 @pytest.mark.usefixtures("few_pairs")

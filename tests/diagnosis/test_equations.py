@@ -205,6 +205,22 @@ def test_fewer_layers_win_among_equally_many_equations(read):
     assert charge.ratios == (("BP1", 2.0),)
 
 
+def test_factor_on_loss_and_gradient_alike_is_the_costs(read):
+    """The output itself, which would explain two wrong numbers, gives them no common factor."""
+
+    class Cost(LossValue):
+        def loss_gradient(self, a, y, objective):
+            return 1.5 * super().loss_gradient(a, y, objective)
+
+    found = read(Cost)
+    (charge,) = found.least
+    assert set(charge.places) == {("loss", 4, 4)}
+    assert charge.ratios == (("loss", 1.5),)
+    assert found.of_the_cost
+    assert not read(LossValue).of_the_cost
+    assert found.tested >= {"BP0", "BP2", "BP3", "BP4"}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("candidate", [Scratch(), Torch()], ids=lambda candidate: candidate.name)
 def test_right_networks_are_charged_with_nothing(candidate, dtype):

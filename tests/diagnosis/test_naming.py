@@ -77,7 +77,13 @@ def test_layers_that_a_fault_is_limited_to_are_named_with_it(named, position):
 
 @pytest.mark.parametrize(
     "slug",
-    ["bias_negated?batch=1", "derivative_missing?outputs>1", "upstream_negated@equal_widths"],
+    [
+        "bias_negated?batch=1",
+        "derivative_missing?outputs>1",
+        "upstream_negated@equal_widths",
+        "reduction_always_batchmean?mean",
+        "gradient_times_outputs?mean",
+    ],
 )
 def test_condition_of_a_fault_is_named_with_it(named, slug):
     """Right on other networks: the condition under which it shows is part of the name."""

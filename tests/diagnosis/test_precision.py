@@ -16,6 +16,7 @@ from backproof.cases.domain import Domain
 from backproof.diagnosis.card import lines
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.evidence import Inquiry
+from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.precision import only_as_accurate_as_float32, printed_short
 from backproof.scratch import Backprop
 
@@ -44,6 +45,45 @@ class CastAndNegated(Cast):
         return -super().bias_gradient(delta, layer)
 
 
+class CastWeights(Backprop):
+    """dW and db in buffers of float32."""
+
+    def loss_and_gradients(self, *cost, **options):
+        found = super().loss_and_gradients(*cost, **options)
+        cast = [[array.astype(np.float32).astype(np.float64) for array in of] for of in (found.weights, found.biases)]
+        return replace(found, weights=cast[0], biases=cast[1])
+
+
+class SlopeOff(Backprop):
+    """A slope that is off by far less than float32 rounds."""
+
+    def activation_derivative(self, z, a, layer):
+        return (1.0 + 1e-9) * super().activation_derivative(z, a, layer)
+
+
+class OneWeightOff(Backprop):
+    """As far off as float32 would be, in one dW alone."""
+
+    def weight_gradient(self, delta, layer):
+        off = 2.0**-23 if layer.below is not None else 0.0
+        return (1.0 + off) * super().weight_gradient(delta, layer)
+
+
+class LossOff(Backprop):
+    """The loss by as little; every gradient right."""
+
+    def loss_value(self, a, y, objective):
+        return (1.0 + 2.0**-23) * super().loss_value(a, y, objective)
+
+
+class NoisyWeights(Backprop):
+    """Noise far below float32's roundings."""
+
+    def weight_gradient(self, delta, layer):
+        dw = super().weight_gradient(delta, layer)
+        return dw * (1.0 + 1e-9 * np.cos(np.arange(dw.size).reshape(dw.shape)))
+
+
 class Scalar(Backprop):
     """A bias gradient of another shape."""
 
@@ -65,11 +105,27 @@ def accurate(handwritten):
 
 @pytest.mark.parametrize(
     ("backprop", "low"),
-    [(Cast, True), (CastInOutput, True), (Backprop, False), (CastAndNegated, False), (Scalar, False)],
-)
+    [
+        (Cast, True), (CastInOutput, True), (CastWeights, True), (BY_NAME["float32_inside"].backprop, True),
+        (Backprop, False), (CastAndNegated, False), (Scalar, False),
+        (SlopeOff, False), (OneWeightOff, False), (LossOff, False), (NoisyWeights, False),
+    ],
+)  # fmt: skip
 def test_low_precision_is_told_from_mistakes(accurate, backprop, low):
-    """A cast somewhere; nothing at all; a cast beside a mistake; shapes that cannot be compared."""
+    """A cast somewhere; nothing at all; a cast beside a mistake; wrong shapes; mistakes as small as that or smaller."""
     assert accurate(backprop) is low
+
+
+def test_sign_that_float32_could_not_tell_is_no_loss_of_precision(accurate):
+    """So deep that float32's bound is wider than a wrong dW: what it decides elsewhere says nothing about that one."""
+
+    class Negated(Backprop):
+        def weight_gradient(self, delta, layer):
+            dw = super().weight_gradient(delta, layer)
+            return dw if layer.below is not None else -dw
+
+    deep = "-".join(["2", *["9"] * 12, "2"]) + ",tanh,mse,sum,n5,f64,normal,s1"
+    assert not accurate(Negated, (deep,))
 
 
 def test_float32_itself_is_no_loss(accurate):

@@ -40,6 +40,7 @@ CONDITIONS: Final[Mapping[str, Callable[[Case], bool]]] = MappingProxyType(
         "batch=1": lambda case: case.spec.batch_size == 1,
         "batch>1": lambda case: case.spec.batch_size > 1,
         "outputs>1": lambda case: case.spec.outputs > 1,
+        "mean": lambda case: case.spec.reduction == "mean",
         "equal_widths": lambda case: _has_width(case, equal=True),
         "unequal_widths": lambda case: _has_width(case, equal=False),
         "saturated": lambda case: case.spec.values == "saturated",

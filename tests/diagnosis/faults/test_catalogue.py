@@ -37,6 +37,7 @@ REACH_OF_WHOLE = {
     "BP1": GRADIENTS,
     "BP3": {"bias"},
     "loss": EVERYTHING,
+    "scale": EVERYTHING,
     "batch": EVERYTHING,
     "state": {"loss", "bias", "weight"},
     "step": {"bias", "weight"},

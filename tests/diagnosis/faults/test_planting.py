@@ -124,6 +124,7 @@ CONDITIONED = {
     "batch=1": ("3-2,tanh,linear,sum,n1,f64,normal,s1", "3-2,tanh,linear,sum,n2,f64,normal,s1"),
     "batch>1": ("3-2,tanh,linear,sum,n2,f64,normal,s1", "3-2,tanh,linear,sum,n1,f64,normal,s1"),
     "outputs>1": ("3-2,tanh,linear,sum,n2,f64,normal,s1", "3-1,tanh,linear,sum,n2,f64,normal,s1"),
+    "mean": ("3-2,tanh,linear,mean,n2,f64,normal,s1", "3-2,tanh,linear,batchmean,n2,f64,normal,s1"),
     "equal_widths": ("3-3-2,tanh,linear,sum,n2,f64,normal,s1", "3-4-3,tanh,linear,sum,n2,f64,normal,s1"),
     "unequal_widths": ("3-3-2,tanh,linear,sum,n2,f64,normal,s1", "3-3-3,tanh,linear,sum,n2,f64,normal,s1"),
     "saturated": ("3-2,relu,linear,sum,n2,f64,saturated,s1", "3-2,relu,linear,sum,n2,f64,normal,s1"),
