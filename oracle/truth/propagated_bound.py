@@ -6,7 +6,7 @@ signed Jacobian between the two, of which the absolute value is taken once, at t
 
     forward    da^l = phi'(z^l) dz^l + rho^l,   dz^{l+1} = W da^l + eps^{l+1}
                |dz^l| <= sum_{k<=l} |J_{l,k}| eps'^k,   J_{l,k} = dz^l/dz^k,   eps' = eps + |W| rho of the layer before
-    backward   ddelta^l = phi' (ddelta^{l+1} W) + sigma^l,   sigma^l = |phi'| r + h e_phi' + the product's rounding
+    backward   ddelta^l = phi' (ddelta^{l+1} W) + sigma^l,   sigma^l = |phi'| r + (|s| + 3 e_s) e_phi' + a rounding
                |ddelta^l| <= sum_{k>=l} |B_{l,k}| sigma^k,   B_{l,k} = ddelta^l/ddelta^k
 
 eps is one layer's rounding; rho, what is left of phi after its linear part, is bounded by the suprema within reach, so
@@ -98,7 +98,7 @@ def error_signals(layers: list[Layer], gradient: Rounded, arithmetic: Arithmetic
             phi_prime = layer.jacobian.slope
             source = layer.jacobian.pull_back(fresh).error
             inherited = s.error - fresh.error
-            source += inherited * (phi_prime.error + 2.0 * arithmetic.unit * np.abs(phi_prime.value))
+            source += inherited * (3.0 * phi_prime.error + arithmetic.unit * np.abs(phi_prime.value))
             step = phi_prime.value[:, :, None] * above.parameters.weight.T[None, :, :]
             routes = [_followed(step, route) for route in routes]
             value = s.value * phi_prime.value
