@@ -2,14 +2,15 @@
 
 Whether backpropagation is right can be seen on one sample at a time, with one layer's bound, at any depth:
 `residuals.py`. What fails there is wrong, provided that the candidate computes as the equations do; a correct one of
-another kind (forward mode, dual numbers) may fail. So a failure counts only where the same candidate passes the same
-tests on networks that the chained bound does decide, and agrees there.
+another kind (forward mode, dual numbers) may fail, by little. So a failure counts only where it is certain, and where
+the same candidate passes the same tests on networks that the chained bound does decide, and agrees there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case, build_case
@@ -23,6 +24,8 @@ from backproof.judging.verdicts import Check, Verdict
 from backproof.settling.batches import Shares, is_left_to_its_samples, made_of_samples
 from backproof.truth.divisors import divisor
 
+CERTAIN: Final = 16.0
+"""A residual so many times its bound is no rounding of a right program of any kind, be it forward mode."""
 SAMPLES = 8
 """How many samples of a batch are looked at one by one, where the whole network is too deep or beside a kink."""
 GLANCES = 2
@@ -54,7 +57,7 @@ class Settlement:
 
         wide: quantities that agree by a bound in which an error could hide. For them alone, no more samples are asked
         than it takes until one shows as much of their equation as must show, and GLANCES at most. Where a sample speaks
-        against one, of a candidate that nothing vouches for, it is undecided.
+        against one without certainty, or of a candidate that nothing vouches for, it is undecided.
         """
         opened = tuple(check for check in checks if is_open(check) or (check.quantity, check.layer) in wide)
         unseen, last = opened, None
@@ -62,8 +65,9 @@ class Settlement:
         for sample, tests in self._tested(case, samples):
             broken = [residual for residual in tests if not residual.holds]
             if broken:
-                if self.vouched(case.spec.dtype):
-                    return _accused(checks, opened, sample, broken[0])
+                certain = [residual for residual in broken if _is_certain(residual, case.spec.dtype)]
+                if certain and self.vouched(case.spec.dtype):
+                    return _accused(checks, opened, sample, certain[0])
                 return tuple(_doubted(check, wide, broken) for check in checks)
             unseen, last = tuple(check for check in unseen if not _seen(check, tests, case.spec.dtype)), tests
             if not unseen:
@@ -167,6 +171,14 @@ def _accused(checks: tuple[Check, ...], opened: tuple[Check, ...], sample: int, 
         check._replace(verdict=Verdict.DISAGREE, note=note) if check in opened and _shows(check, broken) else check
         for check in checks
     )
+
+
+def _is_certain(residual: Residual, dtype: str) -> bool:
+    """Whether a broken equation accuses: by CERTAIN times its bound, or by as much as must show.
+
+    A right program that does not compute as the equations do exceeds a bound by little, and by little of the numbers.
+    """
+    return residual.excess > CERTAIN or residual.excess * residual.power >= doubts.SHOWN[dtype]
 
 
 def _doubted(check: Check, wide: Collection[Key], broken: Collection[Residual]) -> Check:

@@ -10,6 +10,7 @@ from backproof.candidates.contract import Answer
 from backproof.cases import Domain, NetworkSpec, build_case
 from backproof.comparison import PROPAGATED, Bounds, compare
 from backproof.examine import Examiner, ask
+from backproof.judging.residuals import Residual
 from backproof.judging.verdicts import Verdict, whole_call
 from backproof.settling.settle import Settlement, is_open
 from backproof.truth import autograd
@@ -107,6 +108,23 @@ def test_settle_accuses_nobody_whom_nothing_vouches_for():
         for check in compare(case, ask(candidate, case), autograd.reference(case), Bounds(case))
     )
     assert not any(check.verdict.fails for check in found.settle(case, checks))
+
+
+@pytest.mark.parametrize(
+    ("excess", "power", "accused"), [(5.0, 2e-5, False), (5.0, 1e-4, True), (17.0, 1e-9, True), (0.9, 1.0, False)]
+)
+def test_settle_accuses_nobody_by_little(excess: float, power: float, accused: bool, monkeypatch):
+    """Five times a bound of 2e-5 is 1e-4 of the numbers: forward mode may be off by that, and 0.0005 is not in it."""
+    found = settlement(Scratch())
+    case = build_case(NetworkSpec.parse("3-4-2,tanh,mse,mean,n3,f32,normal,s1"))
+    checks = tuple(
+        check._replace(verdict=Verdict.UNDECIDED, note="depth")
+        for check in compare(case, ask(Scratch(), case), autograd.reference(case), Bounds(case))
+    )
+    broken = Residual("BP2", 1, "delta", excess, power)
+    monkeypatch.setattr(found, "_tested", lambda case, samples: iter([(0, [broken])]))
+    verdicts = {check.verdict for check in found.settle(case, checks)}
+    assert (Verdict.DISAGREE in verdicts) == accused
 
 
 def test_vouched_needs_a_network_to_vouch():
