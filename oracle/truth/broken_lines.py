@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from backproof.truth import allowances, shapes
+from backproof.truth import broken_line_allowances as allowances
+from backproof.truth import shapes
 from backproof.truth.allowances import inexact
 from backproof.truth.curve import FOUR_FLUSHES, UNIT_INTERVAL, Allowance, Curve, Kink, Shape, always, between
 from backproof.truth.shapes import Options, option

@@ -17,7 +17,6 @@ from typing import Protocol
 import numpy as np
 
 from backproof.cases import Formula
-from backproof.truth.allowances import NOTHING
 from backproof.truth.arithmetic import (
     Arithmetic,
     Array,
@@ -29,6 +28,7 @@ from backproof.truth.arithmetic import (
     significant_bits,
     sums_are_exact,
 )
+from backproof.truth.broken_line_allowances import NOTHING
 from backproof.truth.curves import CURVES
 from backproof.truth.jacobians import ElementwiseSlope, Unchanged
 from backproof.truth.rowwise_bounds import ROWWISE_BOUNDS

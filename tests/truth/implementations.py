@@ -16,6 +16,8 @@ from backproof.cases import Case
 from backproof.cases.gradients import Gradients
 from backproof.scratch import Backprop, Network
 from backproof.scratch.backprop import Layer
+from backproof.truth import exact
+from backproof.truth.rounding import bound
 
 Array = NDArray[Any]
 
@@ -123,12 +125,19 @@ def strays(found: Gradients, middle: Gradients, radius: Gradients, allowed: Grad
     An infinite allowance admits everything; middle and radius enclose the truth.
     """
     arrays = zip(found.quantities(), middle.quantities(), radius.quantities(), allowed.quantities(), strict=True)
-    for (quantity, layer, own), (*_, true), (*_, width), (*_, bound) in arrays:
-        assert own.shape == true.shape == bound.shape, f"{quantity} {layer}: {own.shape} {true.shape} {bound.shape}"
+    for (quantity, layer, own), (*_, true), (*_, width), (*_, limit) in arrays:
+        assert own.shape == true.shape == limit.shape, f"{quantity} {layer}: {own.shape} {true.shape} {limit.shape}"
         with np.errstate(all="ignore"):
             distance = np.abs(own.astype(np.float64) - true)
-            beyond = ~((distance <= bound + width) | (own == true) | (bound == np.inf))
+            beyond = ~((distance <= limit + width) | (own == true) | (limit == np.inf))
         if beyond.any():
             at = tuple(int(index) for index in np.unravel_index(int(beyond.argmax()), beyond.shape))
-            numbers = [array[at].item() for array in (own, true, bound)]
+            numbers = [array[at].item() for array in (own, true, limit)]
             yield "{} {} at {}: {!r} for {!r} +- {!r}".format(quantity, layer, at, *numbers)
+
+
+def leaving(case: Case, found: Gradients, allowed: Gradients | None = None) -> list[str]:
+    """The quantities that leave the bound around the true values."""
+    allowed = bound(case, against="truth") if allowed is None else allowed
+    truth = exact.enclose(case, allowed)
+    return list(strays(found, truth.middle, truth.radius, allowed))
