@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from backproof.cases.gradients import Array
 from backproof.comparison import given_for
 from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.diagnosis.faults import FAULTS
@@ -18,7 +19,6 @@ from backproof.judging.bounds import Bounds
 FULL: Final = 15
 """Digits from which on a number was not printed short: its last ones may be zeros by chance."""
 _FRACTION: Final = re.compile(rb"(?P<whole>\d+)(?:\.(?P<decimals>\d*))?(?P<exponent>[eE][-+]?\d+)?")
-
 
 SIZE: Final = (1.0 / 16.0, 2.0)
 """What the errors of float32 are, in the median, as shares of those of the handwritten network in float32: a single
@@ -39,27 +39,20 @@ def only_as_accurate_as_float32(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -
     found = [_keeps_float32(inquiry, exhibit) for exhibit in wrong]
     if True not in found or False in found:
         return False
-    shares: list[float] = []
-    shows: list[bool] = []
-    for exhibit, decided in zip(wrong, found, strict=True):
-        if decided:
-            _beside_float32(inquiry, exhibit, shares, shows)
+    decided = [exhibit for exhibit, keeps in zip(wrong, found, strict=True) if keeps]
+    beside = [error for exhibit in decided for error in _beside_float32(inquiry, exhibit)]
+    shares = [error.share for error in beside if error.accused]
+    shows = [error.accused for error in beside if error.would_show]
     least, most = SIZE
     return bool(shows) and least <= float(np.median(shares)) <= most and float(np.mean(shows)) >= BROAD
 
 
 def _keeps_float32(inquiry: Inquiry, exhibit: Exhibit) -> bool | None:
     """Whether an answer keeps the bound of float32; None where that bound decides nothing about what is accused."""
-    limit = Bounds(exhibit.case).limit("textbook", dtype="float32")
     accused = exhibit.wrong_quantities()
     decided = True
     with np.errstate(all="ignore"):
-        for (quantity, layer, wanted), (_, _, allowed) in zip(
-            inquiry.reference(exhibit.case).quantities(), limit.quantities(), strict=True
-        ):
-            given = given_for(exhibit.answer, quantity, layer)
-            if given is None:
-                continue
+        for quantity, layer, given, wanted, allowed in _offered(inquiry, exhibit, dtype="float32"):
             if not (np.abs(given - wanted) <= allowed).all():
                 return False
             if (quantity, layer) in accused:
@@ -67,24 +60,41 @@ def _keeps_float32(inquiry: Inquiry, exhibit: Exhibit) -> bool | None:
     return decided or None
 
 
-def _beside_float32(inquiry: Inquiry, exhibit: Exhibit, shares: list[float], shows: list[bool]) -> None:
-    """Adds the errors of what is accused as shares of float32's own, and whether each gradient shows that it would."""
+class _Beside(NamedTuple):
+    """One quantity beside the handwritten network's in float32: whether it is accused, its error as a share of that
+    one's, and whether that one is a gradient that would be accused.
+    """
+
+    accused: bool
+    share: float
+    would_show: bool
+
+
+def _beside_float32(inquiry: Inquiry, exhibit: Exhibit) -> Iterator[_Beside]:
+    """Every quantity of an answer that float32 has, too."""
     low = next(fault for fault in FAULTS if fault.dtype == "float32")
     narrow = Hypothesis((Plant(low),)).answer(exhibit.case)
-    limit = Bounds(exhibit.case).limit("textbook")
     accused = exhibit.wrong_quantities()
     with np.errstate(all="ignore"):
-        for (quantity, layer, wanted), (_, _, allowed) in zip(
-            inquiry.reference(exhibit.case).quantities(), limit.quantities(), strict=True
-        ):
-            given, rounded = (given_for(answer, quantity, layer) for answer in (exhibit.answer, narrow))
-            if given is None or rounded is None:
-                continue
-            error = np.abs(rounded - wanted)
-            if (quantity, layer) in accused:
-                shares.append(float(np.abs(given - wanted).max(initial=0.0) / error.max(initial=0.0)))
-            if quantity != "loss" and (error > allowed).any():
-                shows.append((quantity, layer) in accused)
+        for quantity, layer, given, wanted, allowed in _offered(inquiry, exhibit):
+            rounded = given_for(narrow, quantity, layer)
+            if rounded is not None:
+                error = np.abs(rounded - wanted)
+                share = float(np.abs(given - wanted).max(initial=0.0) / error.max(initial=0.0))
+                would_show = quantity != "loss" and bool((error > allowed).any())
+                yield _Beside((quantity, layer) in accused, share, would_show)
+
+
+def _offered(
+    inquiry: Inquiry, exhibit: Exhibit, dtype: str | None = None
+) -> Iterator[tuple[str, int | None, Array, Array, Array]]:
+    """(quantity, layer, what was given, what is right, how far a textbook form in `dtype` may be off)."""
+    limit = Bounds(exhibit.case).limit("textbook", dtype=dtype)
+    reference = inquiry.reference(exhibit.case)
+    for (quantity, layer, wanted), (_, _, allowed) in zip(reference.quantities(), limit.quantities(), strict=True):
+        given = given_for(exhibit.answer, quantity, layer)
+        if given is not None:
+            yield quantity, layer, given, wanted, allowed
 
 
 def printed_short(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> str | None:
@@ -111,14 +121,8 @@ def printed_short(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> str | None:
 
 def _rounded(inquiry: Inquiry, exhibit: Exhibit, *, absolute: float, relative: float) -> bool:
     """Whether every number is off by what the bound allows, and half a unit of the last place that was printed."""
-    limit = Bounds(exhibit.case).limit("textbook")
-    reference = inquiry.reference(exhibit.case)
     with np.errstate(all="ignore"):
-        for (quantity, layer, wanted), (_, _, allowed) in zip(reference.quantities(), limit.quantities(), strict=True):
-            given = given_for(exhibit.answer, quantity, layer)
-            if (
-                given is not None
-                and not (np.abs(given - wanted) <= allowed + absolute + relative * np.abs(given)).all()
-            ):
-                return False
-    return True
+        return all(
+            bool((np.abs(given - wanted) <= allowed + absolute + relative * np.abs(given)).all())
+            for _, _, given, wanted, allowed in _offered(inquiry, exhibit)
+        )
