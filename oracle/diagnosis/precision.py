@@ -61,8 +61,9 @@ def _keeps_float32(inquiry: Inquiry, exhibit: Exhibit) -> bool | None:
 
 
 class _Beside(NamedTuple):
-    """One quantity beside the handwritten network's in float32: whether it is accused, its error as a share of that
-    one's, and whether that one is a gradient that would be accused.
+    """One quantity beside the handwritten network's in float32.
+
+    Is it accused, what share is its error of the other's, and is the other a gradient that would be accused?
     """
 
     accused: bool
