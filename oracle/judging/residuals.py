@@ -196,7 +196,8 @@ def _sharper(read: Rounded | None, returned: Rounded | None) -> Rounded | None:
 def _outer_products(layer: _Layer, delta: Rounded, number: int, arithmetic: Arithmetic) -> Iterator[_Test]:
     """BP4: dW has rank one along delta and a. BP3: db is the delta that dW shows along the a from two layers below."""
     a, dw, db = layer.inputs, layer.weight_gradient, layer.bias_gradient
-    product = Rounded(delta.value.T.dot(a.value), delta.error.T.dot(a.magnitude) + delta.size.T.dot(a.error))
+    error = delta.error.T.dot(a.magnitude) + (delta.magnitude + delta.error).T.dot(a.error)
+    product = Rounded(delta.value.T.dot(a.value), error)
     yield _Test("BP4", number, "weight", dw.value, product, dw.error)
     if db is not None:
         shown = along(dw, layer.predicted, arithmetic)

@@ -31,8 +31,8 @@ def per_sample_bound(case: Case, *, dtype: str | None = None) -> Gradients:
     """How far rounding may move what each sample contributes to C and its gradients, from a float64 reference.
 
     Every array has a leading axis N, as in `autograd.per_sample`: loss (N,), weights (N, O, I), biases (N, O), inputs
-    (N, I), deltas (N, O).  BP3: e_db = e_delta + u D.  BP4: e_dW_jk = (e_delta_j + gamma_2 D_j) A_k + |delta_j| e_a_k.
-    The penalty belongs to no sample.
+    (N, I), deltas (N, O).  BP3: e_db = e_delta + u D.  BP4: e_dW_jk = (e_delta_j + gamma_2 D_j) A_k + (|delta_j| + 2
+    e_delta_j) e_a_k. The penalty belongs to no sample.
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype)
     with np.errstate(all="ignore"):
@@ -59,8 +59,9 @@ def differential_bound(case: Case, direction: Direction, *, dtype: str | None = 
     """How far rounding may move dC along a direction, in forward mode, from a float64 reference; in the loss' shape.
 
     dz = da W^T + a dW^T + db:  e_dz = (e_da + gamma T) |W|^T + (e_a + gamma A) |dW|^T + gamma |db| + (2I + 2) eta, with
-    T = |da| + e_da and gamma = gamma_{2I+2}.  da' = phi' dz as `pull_back`.  dC = <g, da>:  e = sum(e_g T + |g| e_da)
-    + gamma_{N O + 4} sum |g| T, and the penalty's gradient times the direction; under "none" entry by entry.
+    T = |da| + e_da and gamma = gamma_{2I+2}.  da' = phi' dz as `pull_back`.  dC = <g, da>:  e = sum(e_g T + (|g| +
+    2 e_g) e_da) + gamma_{N O + 4} sum |g| T, and the penalty's gradient times the direction; under "none" entry by
+    entry.
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype)
     with np.errstate(all="ignore"):
@@ -138,7 +139,7 @@ def _outer(delta: Rounded, inputs: Rounded, arithmetic: Arithmetic) -> Array:
     """BP4 for each sample: the error of delta_j a_k, (N, O, I)."""
     spread = delta.error + arithmetic.gamma(2) * delta.magnitude
     error: Array = spread[:, :, None] * inputs.magnitude[:, None, :]
-    error += np.abs(delta.value)[:, :, None] * inputs.error[:, None, :]
+    error += (delta.magnitude + delta.error)[:, :, None] * inputs.error[:, None, :]
     error += arithmetic.smallest * (error > 0.0)
     arithmetic.overflow_in_place(error, arithmetic.gamma(2))
     return error
@@ -179,21 +180,26 @@ def _change_of_loss(
     if case.spec.reduction == "none":
         losses, g = unreduced(case, outputs, arithmetic)
         gamma = arithmetic.gamma(g.value.shape[1] + 4)
-        entries = (
-            g.error * tangent.magnitude + np.abs(g.value) * tangent.error + gamma * g.magnitude * tangent.magnitude
-        )
+        entries = _product_error(g, tangent, gamma)
         entries += arithmetic.smallest * (entries > 0.0)
         per_sample: Array = entries if losses.value.ndim == 2 else entries.sum(axis=1)
         return per_sample
     _, g = objective(case, outputs, arithmetic)
     gamma = arithmetic.gamma(g.value.size + 4)
-    entries = g.error * tangent.magnitude + np.abs(g.value) * tangent.error + gamma * g.magnitude * tangent.magnitude
+    entries = _product_error(g, tangent, gamma)
     total = entries.sum() + arithmetic.smallest * float((entries > 0.0).sum())
     change = float((np.abs(g.value) * tangent.magnitude).sum())
     penalised = _penalty_change(case, direction, arithmetic)
     if penalised is not None:
         total += penalised.error + 2.0 * arithmetic.unit * (change + penalised.value)
     return np.asarray(total)
+
+
+def _product_error(g: Rounded, tangent: Rounded, gamma: float) -> Array:
+    """e_g T + (|g| + 2 e_g) e_da + gamma (|g| + e_g) T, entry by entry."""
+    error: Array = (g.error + gamma * g.magnitude) * tangent.magnitude
+    error += (g.magnitude + g.error) * tangent.error
+    return error
 
 
 def _penalty_change(case: Case, direction: Direction, arithmetic: Arithmetic) -> Rounded | None:

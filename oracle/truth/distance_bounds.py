@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproof.truth.arithmetic import Arithmetic, Array, Rounded
+from backproof.truth.arithmetic import SEARCH, Arithmetic, Array, Rounded
 from backproof.truth.loss_terms import Bounded, Losses, Options, over_samples
 
 
 def mse(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = d^2, g = 2 d:   e_g = 2 e + u(|g| + 2e),   e_C = (2|d| + e) e + 3u(|d| + e)^2."""
+    """C = d^2, g = 2 d:   e_g = 2 e + 2u(|d| + e),   e_C = (2|d| + 3e) e + 3u(|d| + e)^2.
+
+    Of the three e one is the truth's distance from the d that stands here, and two are the program's at most.
+    """
     u, e, d = arithmetic.unit, a.error, a.value - y
     reach = np.abs(d) + e
-    losses = Rounded(d * d, (2.0 * np.abs(d) + e) * e + 3.0 * u * reach * reach)
+    losses = Rounded(d * d, (2.0 * np.abs(d) + 3.0 * e) * e + 3.0 * u * reach * reach)
     return losses, Rounded(2.0 * d, 2.0 * e + 2.0 * u * reach)
 
 
@@ -23,7 +26,7 @@ def half_squared_error(a: Rounded, y: Array, options: Options, arithmetic: Arith
     """
     u, e, d = arithmetic.unit, a.error, a.value - y
     reach = np.abs(d) + e
-    entries = Rounded(0.5 * d * d, 0.5 * (2.0 * np.abs(d) + e) * e + 1.5 * u * reach * reach)
+    entries = Rounded(0.5 * d * d, 0.5 * (2.0 * np.abs(d) + 3.0 * e) * e + 1.5 * u * reach * reach)
     return over_samples(entries, arithmetic, spare=8), Rounded(d, e + u * reach)
 
 
@@ -41,8 +44,9 @@ def l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounde
 def smooth_l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = d^2 / (2 beta) within beta, |d| - beta/2 beyond; g = clip(d / beta, -1, 1). beta = 0 is l1.
 
-    g is Lipschitz 1/beta:   e_g = min(e / beta, 2) + 3u min((|d| + e) / beta, 1).   The branches of C agree at
-    |d| = beta to 5u(|d| + beta), so which of them is taken there does not matter.
+    g is Lipschitz 1/beta:   e_g = min(e / beta, 2) + 3u G, with G = min((|d| + f e) / beta, 1) the largest |g| within
+    reach, and e_C = G e and roundings. The branches of C agree at |d| = beta to 5u(|d| + beta), so which of them is
+    taken there does not matter.
     """
     beta = float(options["beta"])
     if beta == 0.0:
@@ -50,7 +54,7 @@ def smooth_l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) ->
     u, e, d = arithmetic.unit, a.error, a.value - y
     size = np.abs(d)
     value = np.where(size < beta, 0.5 * size * np.minimum(size / beta, 1.0), size - 0.5 * beta)
-    steepest = np.minimum((size + e) / beta, 1.0)
+    steepest = np.minimum((size + SEARCH * e) / beta, 1.0)
     rounding = np.where(size + e < beta, (size + e) * steepest, size + e + beta)
     g = np.clip(d / beta, -1.0, 1.0)
     return (
@@ -62,12 +66,12 @@ def smooth_l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) ->
 def huber(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = d^2 / 2 within delta, delta (|d| - delta/2) beyond; g = clip(d, -delta, delta).
 
-    e_g = min(e, 2 delta) + 2u min(|d| + e, delta), of d and of delta;  the branches of C as in `smooth_l1`.
+    e_g = min(e, 2 delta) + 2u G, of d and of delta, G = min(|d| + f e, delta);  e_C as in `smooth_l1`.
     """
     u, e, d, delta = arithmetic.unit, a.error, a.value - y, float(options["delta"])
     size = np.abs(d)
     value = np.where(size < delta, 0.5 * size * np.minimum(size, delta), delta * (size - 0.5 * delta))
-    steepest = np.minimum(size + e, delta)
+    steepest = np.minimum(size + SEARCH * e, delta)
     rounding = np.where(size + e < delta, (size + e) * steepest, delta * (size + e + delta))
     g = np.clip(d, -delta, delta)
     return (
@@ -87,7 +91,7 @@ def gaussian_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic)
     constant = 0.5 * np.log(2.0 * np.pi) if options["full"] else 0.0
     reach = np.abs(d) + e
     rounding = 3.0 + 3.0 * np.abs(np.log(v)) + 3.0 * reach * reach / v + 4.0 * constant
-    error = 0.5 * (2.0 * np.abs(d) + e) * e / v + u * rounding
+    error = 0.5 * (2.0 * np.abs(d) + 3.0 * e) * e / v + u * rounding
     error = np.where(reach * reach <= arithmetic.largest, error, np.inf)
     size = 0.5 * (np.abs(np.log(v)) + reach * reach / v) + constant
     losses = Losses(0.5 * (np.log(v) + d * d / v) + constant, error, size, size.size)

@@ -94,11 +94,11 @@ def preactivation(
 ) -> Rounded:
     """BP0, z = a W^T + b, with A = |a| + e_a.
 
-    e_z = (e_a + gamma_k A) |W|^T + gamma_I |b| + (I + 1) eta [> 0],  and A e_W^T + e_b where the parameters are
-    uncertain. A term of the sum is rounded in its product and in as many sums as there are other terms at most: k = I
-    + 1 with a bias, I without one; the bias itself in I sums. The eta are the underflow of I products and a sum; a
-    flushed operand is within its own error. `own` is what counts for e_a, where the caller follows the rest of it by
-    another way.
+    e_z = (e_a + gamma_k A) |W|^T + gamma_I |b| + (I + 1) eta [> 0],  and (|a| + 3 e_a) e_W^T + e_b where the
+    parameters are uncertain, too, and the product is there three times. A term of the sum is rounded in its product and
+    in as many sums as there are other terms at most: k = I + 1 with a bias, I without one; the bias itself in I sums.
+    The eta are the underflow of I products and a sum; a flushed operand is within its own error. `own` is what counts
+    for e_a, where the caller follows the rest of it by another way.
 
     There is no rounding at all where e_a = 0 and all products and b are multiples of one power of two that is not small
     against Q u, Q = A |W|^T + |b| (`sums_are_exact`): a kink is then tested sharply.
@@ -120,7 +120,7 @@ def preactivation(
         exact = _exact_products(inputs, parameters, error / gamma, arithmetic)
     arithmetic.underflow_of_product_in_place(error, reach, parameters.size.T, weight.shape[1] + 1, added=bias)
     if parameters.weight_error is not None:
-        error += reach.dot(parameters.weight_error.T)
+        error += (reach + 2.0 * inputs.error).dot(parameters.weight_error.T)
     if parameters.bias_error is not None:
         error += parameters.bias_error
     arithmetic.overflow_in_place(error, gamma)
@@ -206,7 +206,8 @@ def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Ro
 def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, own: Array | None = None) -> Rounded:
     """BP2's first half, s = delta W:  e_s = (e_delta + gamma_O D) |W| + O eta [> 0],   D = |delta| + e_delta.
 
-    A term is rounded in its product and in O - 1 sums. D e_W comes to it where the weights are uncertain. `own` is what
+    A term is rounded in its product and in O - 1 sums. (|delta| + 3 e_delta) e_W comes to it where the weights are
+    uncertain, as in `preactivation`. `own` is what
     counts for e_delta, as in `preactivation`.
     """
     outputs = parameters.weight.shape[0]
@@ -216,7 +217,7 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, 
     error = spread.dot(parameters.size)
     arithmetic.underflow_of_product_in_place(error, reach, parameters.size, outputs)
     if parameters.weight_error is not None:
-        error += reach.dot(parameters.weight_error)
+        error += (reach + 2.0 * delta.error).dot(parameters.weight_error)
     arithmetic.overflow_in_place(error, gamma)
     return Rounded(delta.value.dot(parameters.weight), error)
 

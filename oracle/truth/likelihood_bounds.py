@@ -26,18 +26,19 @@ LOGISTIC_CURVATURE = 0.0963
 def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = -(y log p + (1-y) log(1-p)), g = (1-y) / (1-p) - y / p, at p = a.
 
-    e_g = e [y / ((p - f e) p) + (1-y) / ((1-p - f e)(1-p))] + 4u [y / (p - f e) + (1-y) / (1-p - f e)],  infinite where
-    a denominator that counts is not positive: the quotient is then unbounded, and inf and PyTorch's clamp are both
-    within rounding. A term whose y or 1-y is exactly 0 is not there, whatever its logarithm. Forms that write
-    (p - y) / (p (1-p)), with any stand-in for a divisor that may be 0, keep the sign and only lose size: where the term
-    that is not there has a divisor within rounding of 0, they lie between 0 and g, so that e_g grows by |g|.
+    e_g = e [y / ((p - f e)(p - e)) + (1-y) / ((1-p - f e)(1-p - e))] + 4u [y / (p - f e) + (1-y) / (1-p - f e)], for a
+    truth as low as p - e and a program's p as low as p - f e;  infinite where a denominator that counts is not
+    positive: the quotient is then unbounded, and inf and PyTorch's clamp are both within rounding. A term whose y or
+    1-y is exactly 0 is not there, whatever its logarithm. Forms that write (p - y) / (p (1-p)), with any stand-in for a
+    divisor that may be 0, keep the sign and only lose size: where the term that is not there has a divisor within
+    rounding of 0, they lie between 0 and g, so that e_g grows by |g|.
     A logarithm may err by 4u of itself, an exponential by 5u: see `allowances.py`.
     """
     u, e, p = arithmetic.unit, a.error, a.value
     low, high = positive_or_zero(p - SEARCH * e), positive_or_zero(1.0 - p - SEARCH * e)
     hit, missed = ratio(y, low), ratio(1.0 - y, high)
     g = ratio(1.0 - y, 1.0 - p) - ratio(y, p)
-    slope_error = ratio(y * e, low * p) + ratio((1.0 - y) * e, high * (1.0 - p)) + 4.0 * u * (hit + missed)
+    slope_error = ratio(y * e, low * (p - e)) + ratio((1.0 - y) * e, high * (1.0 - p - e)) + 4.0 * u * (hit + missed)
     lost = ((low == 0.0) & (y == 0.0)) | ((high == 0.0) & (y == 1.0))
     slope_error += np.where(lost, hit + missed, 0.0)
     value = -(xlogy(y, p) + xlogy(1.0 - y, 1.0 - p))
@@ -49,15 +50,15 @@ def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bound
 def categorical_cross_entropy(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = -sum_o y log p per sample, g = -y / p at p = a.
 
-    e_g = y e / ((p - f e) p) + 2u y / (p - f e),  infinite where p - f e <= 0, but 0 where y is exactly 0: that class
-    has no term.
+    e_g = y e / ((p - f e)(p - e)) + 2u y / (p - f e),  infinite where p - f e <= 0, but 0 where y is exactly 0: that
+    class has no term.
     """
     u, e, p = arithmetic.unit, a.error, a.value
     low = positive_or_zero(p - SEARCH * e)
     blind, size = (low == 0.0) & (y != 0.0), np.abs(y)
     logarithms = xlogy(y, p)
     value_error = ratio(size * e, low) + 3.0 * u * np.abs(logarithms)
-    slope_error = ratio(size * e, low * p) + 2.0 * u * ratio(size, low)
+    slope_error = ratio(size * e, low * (p - e)) + 2.0 * u * ratio(size, low)
     entries = Rounded(-logarithms, np.where(blind, np.inf, value_error))
     return over_samples(entries, arithmetic), Rounded(-ratio(y, p), np.where(blind, np.inf, slope_error))
 
@@ -91,7 +92,7 @@ def kl_div(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bo
 def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a) expm1(f e) + 6u(exp(a + f e) + |y|).
 
-    Otherwise C = a - y log q, g = 1 - y / q, q = a + eps:   e_g = y e / ((q - f e) q) + 4u(1 + y / (q - f e)).
+    Otherwise C = a - y log q, g = 1 - y / q, q = a + eps:   e_g = y e / ((q - f e)(q - e)) + 4u(1 + y / (q - f e)).
     `full` adds Stirling's y log y - y + 1/2 log(2 pi y) where y > 1: a constant of the data. The size is that of all
     terms, which may be added up each kind on its own.
     """
@@ -112,7 +113,7 @@ def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) 
         q = v + float(options["eps"])
         e = e + arithmetic.parameter_error(float(options["eps"]))
         low = positive_or_zero(q - SEARCH * e)
-        slope_error = y * e / (low * q) + 4.0 * u * (1.0 + y / low)
+        slope_error = y * e / (low * (q - e)) + 4.0 * u * (1.0 + y / low)
         value_error = e + y * e / low + 6.0 * u * (np.abs(v) + np.abs(xlogy(y, q)) + y)
         value, g, blind = v - xlogy(y, q), 1.0 - y / q, low == 0.0
         size = a.magnitude + np.abs(xlogy(y, q))
@@ -126,7 +127,7 @@ def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arith
 
     e_g = (|P| + |Q|)(min((s' + .0963 f e) e, 1) + 7u): forms that write s(a) - y or 1 - s(a) cancel, so that the error
     is one of numbers near 1.   e_C = (|g| + (|P| + |Q|) min(f e / 4, 1)) e + 6u (|P| + |Q|) max(1, |a|); the textbook's
-    log(1 - s(a)) loses 2u exp(|a|).
+    log(1 - s(a)) loses 2u exp(|a| + f e).
     """
     u, e = arithmetic.unit, a.error
     s, other = logistic(a.value), logistic(-a.value)
@@ -138,7 +139,7 @@ def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arith
     value_error = (np.abs(g) + weight * np.minimum(0.25 * SEARCH * e, 1.0)) * e
     value_error += 6.0 * u * weight * np.maximum(1.0, np.abs(a.value))
     if arithmetic.forms == "textbook":
-        lost = np.exp(np.abs(a.value) + e)  # infinite beyond float64, as the textbook's number is
+        lost = np.exp(np.abs(a.value) + SEARCH * e)  # infinite beyond float64, as the textbook's number is
         value_error += np.where(weight > 0.0, 2.0 * u * weight * lost, 0.0)
     return Rounded(value, value_error), Rounded(g, slope_error)
 

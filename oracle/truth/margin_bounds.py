@@ -26,8 +26,8 @@ def multi_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic)
     """C = (w_y / K) sum_{k != y} max(0, m_k)^p per sample, m_k = margin - a_y + a_k.
 
     g_k = p (w_y / K) max(0, m_k)^(p-1) and g_y = -sum g_k.   p = 1: g_k may jump by w_y / K where m_k meets 0;
-    p = 2: e_g = 2 (w_y / K)(e_m + 5u m).   g_y collects the errors of the others, and gamma_K of their sum, to which
-    those that may jump belong.
+    p = 2: e_g = 2 (w_y / K)(e_m + 5u m), e_C = (w_y / K) sum (2 m + 3 e_m) e_m as for mse.   g_y collects the errors of
+    the others, and gamma_K of their sum, to which those that may jump belong.
     """
     u, classes, power, margin = arithmetic.unit, a.value.shape[1], int(options["p"]), float(options["margin"])
     rows, own = np.arange(len(y)), y.astype(np.int64)
@@ -48,7 +48,7 @@ def multi_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic)
     else:
         g = 2.0 * scale * active
         error = 2.0 * scale * (moved + 5.0 * u * reach)
-        entry_error = scale * ((active + reach) * moved + 5.0 * u * reach * reach)
+        entry_error = scale * ((2.0 * active + 3.0 * moved) * moved + 5.0 * u * reach * reach)
     g[rows, own] = -g.sum(axis=1)
     others = error.sum(axis=1)
     error[rows, own] = others + arithmetic.gamma(classes) * (np.abs(g[rows, own]) + others)

@@ -101,10 +101,10 @@ class SoftmaxJacobian:
     def pull_back(self, s: Rounded) -> Rounded:
         """BP1 and BP2 through softmax.
 
-        e_t = sum[(p + e_p) e_s + e_p |s| + gamma_{K+2} (p + e_p) h],  H = h + |t| + e_t,
+        e_t = sum[p e_s + e_p (|s| + 3 e_s) + gamma_{K+2} (p + e_p) h],  H = h + |t| + e_t,
         e_delta = p (e_s + e_t) + e_p (|s - t| + 3 (e_s + e_t)) + gamma_{K+2} (p + e_p) H + (K + 2) eta, with h = |s| +
         e_s; the eta are the products' underflow, and eta sum h is that of p p^T, before it meets s. p, s and t here
-        may themselves be off by their errors, hence the 3. The K + 2 are those of s (diag(p) - p p^T), a sum of K
+        may themselves be off by their errors, hence the 3s. The K + 2 are those of s (diag(p) - p p^T), a sum of K
         terms; p (s - t) has three. One class: p = 1, s - s = 0, exactly.
         """
         p, h = self.p, s.magnitude
@@ -114,7 +114,7 @@ class SoftmaxJacobian:
         t = row_sums(p.value * s.value)
         gamma = self.arithmetic.gamma(p.value.shape[1] + 2)
         spread = gamma * largest
-        e_t = row_sums(largest * s.error + p.error * s.size + spread * h)
+        e_t = row_sums(p.value * s.error + p.error * (s.size + 3.0 * s.error) + spread * h)
         reach = h + np.abs(t) + e_t
         difference, moved = s.value - t, s.error + e_t
         error = p.value * moved + p.error * (np.abs(difference) + 3.0 * moved) + spread * reach
@@ -141,15 +141,15 @@ class LogSoftmaxJacobian:
     def pull_back(self, s: Rounded) -> Rounded:
         """BP1 and BP2 through log_softmax, S = sum s.
 
-        e_S = sum e_s + gamma_{K+2} sum h;  e_delta = e_s + p e_S + e_p (|S| + e_S) + gamma_{K+2} (h + (p + e_p)(|S| +
-        e_S)) + eta, where s (I - 1 p) is a sum of K terms.
+        e_S = sum e_s + gamma_{K+2} sum h;  e_delta = e_s + p e_S + e_p (|S| + 3 e_S) + gamma_{K+2} (h + (p + e_p)(|S|
+        + e_S)) + eta, where s (I - 1 p) is a sum of K terms.
         """
         p, h = self.p, s.magnitude
         total = row_sums(s.value)
         gamma = self.arithmetic.gamma(p.value.shape[1] + 2)
         e_total = row_sums(s.error + gamma * h)
         reach = np.abs(total) + e_total
-        error = s.error + p.value * e_total + p.error * reach
+        error = s.error + p.value * e_total + p.error * (reach + 2.0 * e_total)
         error += gamma * (h + (p.value + p.error) * reach)
         self.arithmetic.underflow_in_place(error)
         return Rounded(s.value - p.value * total, error)
@@ -157,10 +157,9 @@ class LogSoftmaxJacobian:
     def push_forward(self, dz: Rounded) -> Rounded:
         """da = dz - t, t = sum p dz:  e_t as in `SoftmaxJacobian`;  e_da = e_dz + e_t + 2u (h + |t| + e_t)."""
         p, h = self.p, dz.magnitude
-        largest = p.magnitude
         t = row_sums(p.value * dz.value)
         gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
-        e_t = row_sums(largest * dz.error + p.error * dz.size + gamma * largest * h)
+        e_t = row_sums(p.value * dz.error + p.error * (dz.size + 3.0 * dz.error) + gamma * p.magnitude * h)
         error = dz.error + e_t + 2.0 * self.arithmetic.unit * (h + np.abs(t) + e_t)
         return Rounded(dz.value - t, error)
 

@@ -2,8 +2,8 @@
 
 The network's outputs a are drawn in the dtype, and stand for what a candidate computed. The truth is a rational number
 up to e away from each, with e drawn entry by entry from 2^-60 to 2^-3 of the outputs' size, and what the bound is
-evaluated at is that truth in float64. Then no form of the loss may stray from its value at the true outputs, in ball
-arithmetic, by more than the bound says.
+evaluated at is as far from that truth on any side, for it is computed too. Then no form of the loss may stray from its
+value at the true outputs, in ball arithmetic, by more than the bound says.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ OVERFLOWS = 80.0
 class Perturbed:
     """One loss with the outputs that were computed, the true ones, and the error that lies between them.
 
-    computed: (N, O) in the dtype; truth: (N, O) exact balls, row by row; outputs: those in float64, and e.
+    computed: (N, O) in the dtype; truth: (N, O) exact balls, row by row; outputs: what the bound is evaluated at, with
+    e.
     """
 
     case: Case
@@ -103,7 +104,8 @@ def perturbed(loss: Formula, dtype: str, seed: int, *, erring: bool = True, whol
             for rows in zip(computed.tolist(), side.tolist(), error.tolist(), strict=True)
         ]
     reference = np.array([[float(entry) for entry in row] for row in truth])
-    return Perturbed(case, computed, truth, Rounded(reference, error))
+    astray = generator.choice([-1.0, 0.0, 1.0], computed.shape) * error
+    return Perturbed(case, computed, truth, Rounded(reference + astray, error))
 
 
 def true_losses(given: Perturbed, ties: Ties | None = None) -> tuple[list[arb], list[arb]]:

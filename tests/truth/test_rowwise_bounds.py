@@ -40,7 +40,7 @@ def drawn(dtype: str, classes: int, generator: np.random.Generator) -> Array:
 
 
 def perturbed(computed: Array, generator: np.random.Generator, *, erring: bool) -> tuple[Balls, Rounded]:
-    """The truth within an error of what was computed, and that truth in float64 with the error.
+    """The truth within an error of what was computed; what the bound is evaluated at, off by as much; and that error.
 
     The errors of a row have one size, from 2^-60 to 2^-4.
     """
@@ -54,7 +54,8 @@ def perturbed(computed: Array, generator: np.random.Generator, *, erring: bool) 
             [arb(own) + arb(t) * arb(e) for own, t, e in zip(*rows, strict=True)]
             for rows in zip(computed.tolist(), side.tolist(), error.tolist(), strict=True)
         ]
-    return truth, Rounded(np.array([[float(entry) for entry in row] for row in truth]), error)
+    astray = generator.choice([-1.0, 0.0, 1.0], computed.shape) * error
+    return truth, Rounded(np.array([[float(entry) for entry in row] for row in truth]) + astray, error)
 
 
 @by_dtype
