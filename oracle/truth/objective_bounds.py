@@ -102,23 +102,29 @@ def _scaled(gradient: Rounded, scale: Array | float, case: Case, arithmetic: Ari
 
 
 def _penalised(loss: Rounded, case: Case, arithmetic: Arithmetic) -> Rounded:
-    """The loss and the penalty's value P: gamma_{k+8} P for a sum of k terms, and 2u(|C| + P) for the last addition."""
+    """The loss and the penalty's value P: gamma_{k+8} P for a sum of k terms, and 2u(|C| + P) for the last addition.
+
+    A parameter that is flushed takes l1 eta with it; its square is far below eta.
+    """
     penalty = case.spec.penalty
     if penalty is None:
         return loss
     parameters = [*case.weights, *(b for b in case.biases if b is not None and penalty.on_biases)]
     flat = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
     value = penalty.l1 * np.abs(flat).sum() + 0.5 * penalty.l2 * (flat * flat).sum()
-    value /= case.spec.batch_size if penalty.divided_by == "N" else 1
+    n = case.spec.batch_size if penalty.divided_by == "N" else 1
+    value /= n
     rounding = arithmetic.gamma(flat.size + 8) * value + 2.0 * arithmetic.unit * (value + loss.magnitude)
-    return Rounded(loss.value + value, loss.error + rounding)
+    flushed = penalty.l1 * arithmetic.flushed(flat).sum() / n
+    return Rounded(loss.value + value, loss.error + rounding + flushed)
 
 
 def penalty_gradient(case: Case, parameter: Array, arithmetic: Arithmetic, *, is_bias: bool) -> Rounded | None:
     """The penalty's gradient P = (l1 sign(w) + l2 w) / n of one parameter, None where there is none:   e = 6u|P| + eta.
 
     These are its own roundings (parameters, products, quotient, sum); the gradient's bound has room for the rounding of
-    gradient + P. Where all subgradients are admitted, |w| at w = 0 adds l1 / n.
+    gradient + P. Where all subgradients are admitted, |w| at w = 0 adds l1 / n; and so does a w that flush-to-zero may
+    flush, whose sign is then 0.
     """
     penalty = case.spec.penalty
     if penalty is None or (is_bias and not penalty.on_biases):
@@ -127,8 +133,7 @@ def penalty_gradient(case: Case, parameter: Array, arithmetic: Arithmetic, *, is
     n = case.spec.batch_size if penalty.divided_by == "N" else 1
     size = (penalty.l1 * np.abs(np.sign(w)) + penalty.l2 * np.abs(w)) / n
     error: Array = 6.0 * arithmetic.unit * size + arithmetic.smallest * (size > 0.0)
-    if arithmetic.kinks == "any":
-        error += (w == 0.0) * penalty.l1 / n
+    error += penalty.l1 / n * arithmetic.meets_kink(w, np.zeros(w.shape)) + penalty.l2 / n * arithmetic.flushed(w)
     return Rounded((penalty.l1 * np.sign(w) + penalty.l2 * w) / n, error)
 
 

@@ -7,8 +7,9 @@ It is an a priori componentwise bound: it depends on the case alone, never on wh
 for any order of summation, fused multiply-add, blocking, loops over samples, accumulation in higher precision and
 flush-to-zero. It does not hold for products in reduced precision (TF32, bfloat16) or for Strassen-like products.
 
-First-order terms come from the equations, second-order terms from taking every magnitude at |v| + e and every slope's
-supremum within SEARCH times the error. Products of |W| grow with depth where true errors do not, so on deep or wide
+First-order terms come from the equations, second-order terms from taking every magnitude at |v| + e, every slope's
+supremum within SEARCH times the error, and the product of two errors three times, since the values that stand here are
+off by such errors as well. Products of |W| grow with depth where true errors do not, so on deep or wide
 networks the bound is sound and says little; the comparison then answers `undecided`. Sources: Higham 2002, chapters 3
 and 5; the allowances of each activation stand in `allowances.py`.
 """

@@ -129,3 +129,15 @@ def test_an_exponential_in_a_gradient_may_underflow(loss: str, z: float, y: floa
     assert allowed is not None
     assert truth is not None
     assert 0.0 < abs(truth[0].item()) <= allowed[0].item() < np.finfo(np.float32).smallest_normal * 4
+
+
+@pytest.mark.parametrize(
+    ("dtype", "weight", "flushed"), [("f32", 1e-40, True), ("f32", 1e-30, False), ("f64", 1e-310, True)]
+)
+def test_the_sign_of_a_parameter_that_is_flushed_is_admitted(dtype: str, weight: float, flushed: bool) -> None:
+    """Under l1: sign(1e-40) is 1, and 0 in a program that has made 0 of it."""
+    case = case_of(f"1-1,identity,mse,sum,n1,{dtype},normal,s0,bias=0,penalty=0.5+0.1")
+    case = replace(case, weights=(np.full_like(case.weights[0], weight),))
+    (allowed,) = bound(case, against="truth").weights
+    assert (allowed.item() >= 0.5) == flushed
+    assert allowed.item() < 0.51
