@@ -141,6 +141,7 @@ def guard(
         candidate,
         domain,
         cases=baseline.cases,
+        rows=baseline.cases,
         seed=baseline.seed,
         ids=ids,
         truth=truth,
@@ -164,6 +165,8 @@ def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> G
     if report.interrupted:
         beside.append(f"stopped after {report.tally.cases:,} of {baseline.cases:,} networks")
     beside += [f"{row.loss}: {row.compared} must be {row.expected:g} ({row.divisor})" for row in report.contradictions]
+    if report.verdict != "agrees":
+        beside.append(f"the verdict on these networks as a whole is {report.verdict}")
     notes = []
     torch = _torch()
     if baseline.reference == "torch" and torch != baseline.torch:
@@ -251,7 +254,9 @@ def accepted(
         truth = "exact" if before is not None and before.reference == "exact" else "torch"
     first_contact(candidate, truth=truth)
     domain = candidate.domain
-    report = check(candidate, domain, cases=cases, seed=seed, truth=truth, workers=workers, progress=progress)
+    report = check(
+        candidate, domain, cases=cases, rows=cases, seed=seed, truth=truth, workers=workers, progress=progress
+    )
     if report.verdict == "agrees" and not report.interrupted:
         numbers = {spec.id: number for number, spec in enumerate(drawn(domain, seed=seed, cases=cases))}
         baseline = Baseline(

@@ -4,19 +4,22 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
-from backproof.campaign.shards import drawn
+from backproof.campaign.shards import CASES_PER_SHARD, drawn
 from backproof.campaign.tally import strata_of
 from backproof.candidates.contract import Answer, load
 from backproof.cases import Case, Domain
-from backproof.guard import Guarded, accepted, guard
+from backproof.guard import accepted, compared, guard
 from backproof.reports.baselines import Baseline, BaselineError, read_baseline
+from backproof.route import check
 
 SMALL = Domain(
     depth=(1, 2),
@@ -281,8 +284,25 @@ def test_a_candidate_that_contradicts_itself_fails(baseline: Baseline):
     """By its own divisor, which no stratum shows."""
     (row, *_) = guard(Scripted(), baseline).report.scaling
     report = replace(guard(Scripted(), baseline).report, scaling=(row._replace(verdict="disagree"),))
-    from backproof.guard import compared
-
-    held: Guarded = compared("scripted", SMALL, baseline, report)
+    held = compared("scripted", SMALL, baseline, report)
     assert (held.holds, held.failed) == (False, ())
     assert "must be" in held.beside[0]
+
+
+def test_a_failure_beyond_the_rows_that_a_run_keeps_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A run leaves rows out after its first networks; the guard counts all of them."""
+    monkeypatch.setattr("backproof.guard.check", partial(check, rows=1))
+    many, place = CASES_PER_SHARD + 5, tmp_path / "baseline.csv"
+    accepted(Scripted(), place, before=None, cases=many)
+    late = {spec.id for spec in list(drawn(SMALL, seed=0, cases=many))[CASES_PER_SHARD:]}
+    assert guard(Scripted(), of(place)).holds
+    held = guard(Scripted(lambda case, answer: Answer(failure="error") if case.spec.id in late else answer), of(place))
+    assert not held.holds
+    assert "1 error of " in str(held.failed)
+
+
+def test_a_run_that_does_not_agree_never_holds(baseline: Baseline):
+    """Whatever it disagrees by: the word of the whole run is a complaint of its own."""
+    report = replace(guard(Scripted(), baseline).report, certificate=SimpleNamespace(exceeded=1))
+    held = compared("scripted", SMALL, baseline, report)
+    assert (held.holds, held.beside) == (False, ("the verdict on these networks as a whole is disagrees",))
