@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.judging import doubts
-from backproof.judging.bounds import Bounds, Level, Pair
+from backproof.judging.bounds import Bounds, Level, Pair, own_dtype
 from backproof.judging.doubts import decides, entry, hides
 from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.truth.arithmetic import Arithmetic
@@ -238,7 +238,7 @@ def _judge_alone(case: Case, pair: Pair, bounds: Bounds) -> Check:
     as that.
     """
     asked = case.spec.dtype
-    own = "float32" if pair.candidate.dtype.kind == "f" and pair.candidate.dtype.itemsize <= 4 else "float64"
+    own = own_dtype(pair.candidate)
     other = "" if pair.candidate.dtype == asked else f"{pair.candidate.dtype} result"
     dtypes = tuple(dict.fromkeys((own, asked) if own == "float64" else (own,)))
     lost = _overflowed(pair, bounds, dtypes[-1])

@@ -21,7 +21,7 @@ from backproof.cases.domain import Domain, DomainError
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec, Penalty
 from backproof.examine import ask
-from backproof.judging.bounds import Bounds
+from backproof.judging.bounds import Bounds, own_dtype
 from backproof.truth.divisors import divisor
 
 WIDE: Final = 16
@@ -62,7 +62,7 @@ class _Side:
     @cached_property
     def limits(self) -> list[Array | None]:
         """How far each array of the answer may be from the truth, in arithmetic of the answer's own dtype."""
-        narrow = any(array is not None and array.dtype == np.float32 for array in _arrays(self.answer))
+        narrow = any(array is not None and own_dtype(array) == "float32" for array in _arrays(self.answer))
         limit = Bounds(self.case, self.answer.read_off).limit(
             "textbook", dtype="float32" if narrow else None, against="truth"
         )

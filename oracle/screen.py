@@ -153,7 +153,7 @@ def _agrees(report: Report) -> _Said:
 def _disagrees(report: Report) -> _Said:
     tally = report.tally
     if not tally.wrong_cases:
-        return _Said("WRONG SCALE", "bold red", ": every network agrees, but the candidate contradicts itself")
+        return _beside(report)
     wrong = {quantity for (quantity, verdict), count in tally.by_quantity.items() if count and Verdict(verdict).fails}
     judged = {quantity for quantity, verdict in tally.by_quantity if Verdict(verdict).compared}
     right = [_QUANTITIES[quantity] for quantity in _QUANTITIES if quantity in judged - wrong]
@@ -162,6 +162,18 @@ def _disagrees(report: Report) -> _Said:
     what = "FAILED CALLS" if wrong == {"call"} else what
     tail = f"; right in all of them: {', '.join(right)}" if right and report.hints != "none" else ""
     return _Said(what, "bold red", f" in {tally.wrong_cases:,} of {tally.cases:,}{tail}")
+
+
+def _beside(report: Report) -> _Said:
+    """What is wrong where every network agrees with the reference."""
+    failed = Counter(row.verdict for row in report.contradictions)
+    if failed[Verdict.DISAGREE]:
+        return _Said("WRONG SCALE", "bold red", ": every network agrees, but the candidate contradicts itself")
+    if report.certificate is not None and report.certificate.exceeded:
+        far = _many(report.certificate.exceeded, "true error")
+        return _Said("INACCURATE", "bold red", f": every network agrees, but {far} beyond what rounding explains")
+    what = f"{_many(failed.total(), 'comparison')} of reductions and batches failed: {', '.join(sorted(failed))}"
+    return _Said("FAILED CALLS", "bold red", f": every network agrees, but {what}")
 
 
 def _cannot_run(report: Report) -> _Said:

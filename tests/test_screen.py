@@ -18,6 +18,7 @@ from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.outcome import Report
 from backproof.scaling import Scaling
 from backproof.screen import plain, show, told
+from backproof.settling.certificate import Accuracy, Certificate
 
 SPEC = NetworkSpec.parse("1-2,relu,mse,sum,n1,f64,normal,s1")
 AGREE = Check("weight", 1, "output", (2, 1), 2, 2, Verdict.AGREE, 0, 0.0, 1.0, 0.25, (1, 0), 1.0, 1.0, None, "")
@@ -112,7 +113,7 @@ def test_a_call_that_fails_is_not_called_a_wrong_gradient():
     assert "What        the call itself: error, ValueError: no tens" in text
     assert not any(line.startswith("Scale") for line in text)
     alone = lines(report((LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
-    assert alone[1].startswith("WRONG SCALE")
+    assert alone[1] == ("FAILED CALLS: every network agrees, but 1 comparison of reductions and batches failed: error")
     assert any(line.startswith("Scale") for line in alone)
 
 
@@ -161,6 +162,15 @@ def test_contradiction_is_shown_with_its_numbers():
     text = lines(report((AGREE,), scaling=(ROW, wrong)))
     assert text[1] == "WRONG SCALE: every network agrees, but the candidate contradicts itself"
     assert "Scale       mse: sum / mean must be 63 (N*O), the gradients' ratio is 9: disagree" in text
+
+
+def test_a_true_error_beyond_the_bound_is_told_as_such():
+    """Where every case agrees and exact arithmetic does not: no candidate contradicts itself there."""
+    accuracy = Accuracy(quantities=4, exceeded=2, worst_ulps=9.0, worst_case=SPEC.id, ulps=Counter([9.0]))
+    text = lines(report((AGREE,), certificate=Certificate({("weight", "float64"): accuracy})))
+    assert text[1] == "INACCURATE: every network agrees, but 2 true errors beyond what rounding explains"
+    (certified,) = [line for line in text if line.startswith("Certified")]
+    assert certified.endswith("; 2 times beyond the bound")
 
 
 def test_what_is_neither_agreement_nor_failure_is_said():

@@ -12,12 +12,12 @@ import numpy as np
 
 from backproof.cases.case import Array, Case
 from backproof.comparison import Offered, given_for
-from backproof.judging.bounds import Bounds
+from backproof.judging.bounds import Bounds, own_dtype
 from backproof.judging.doubts import entry
 from backproof.settling.histograms import median, rounded
 
 Key = tuple[str, str]
-"""(quantity, dtype)."""
+"""(quantity, dtype): that of the case, or of the answer where that is float32."""
 
 
 @dataclass
@@ -74,6 +74,7 @@ class Certificate:
         entry where it is smallest. exceeded: the error is beyond the bound for textbook forms, which no correct
         implementation's is. listed: the same where PyTorch too leaves the bound, in a listed way; whoever does as
         PyTorch does is neither praised nor blamed. Entries whose truth, or bound, is infinite or unknown are left out.
+        An array of float32 is measured as one, whatever the case asks for, as the comparison judges it.
         """
         # Not bounds.exact(): that is as precise as a verdict needs, a thousandth of the bound.
         from backproof.truth.exact import enclose
@@ -83,20 +84,21 @@ class Certificate:
             given = given_for(answer, quantity, layer)
             if given is None or given.shape != middle.shape:
                 continue
+            dtype = "float32" if own_dtype(given) == "float32" else case.spec.dtype
             radius = entry(enclosure.radius, quantity, layer)
-            limit = entry(bounds.limit("textbook", against="truth"), quantity, layer)
-            self._measure(case, quantity, layer, _Measured(given, middle, radius, limit))
+            limit = entry(bounds.limit("textbook", dtype=dtype, against="truth"), quantity, layer)
+            self._measure(case, quantity, layer, _Measured(given, middle, radius, limit, dtype))
 
     def _measure(self, case: Case, quantity: str, layer: int | None, measured: _Measured) -> None:
         from backproof.truth.deviations import met
 
         if not measured.known.any():
             return
-        accuracy = self.accuracies.setdefault((quantity, case.spec.dtype), Accuracy())
-        ulps = measured.ulps(case.spec.dtype)
+        accuracy = self.accuracies.setdefault((quantity, measured.dtype), Accuracy())
+        ulps = measured.ulps
         accuracy.quantities += 1
         if measured.exceeded:
-            departs = any(met(case, dtype=case.spec.dtype, quantity=quantity, layer=layer))
+            departs = any(met(case, dtype=measured.dtype, quantity=quantity, layer=layer))
             accuracy.listed += departs
             accuracy.exceeded += not departs
         if ulps is not None:
@@ -134,12 +136,13 @@ class Certificate:
 
 @dataclass(frozen=True)
 class _Measured:
-    """One quantity: what was given, the true value |truth - middle| <= radius, and the limit for the error."""
+    """One quantity: what was given, the true value |truth - middle| <= radius, the limit for the error, its dtype."""
 
     given: Array
     middle: Array
     radius: Array
     limit: Array
+    dtype: str
 
     @property
     def known(self) -> Array:
@@ -164,11 +167,12 @@ class _Measured:
             ratios = np.where(self.error > 0.0, self.limit / self.error, inf)
         return float(ratios.min())
 
-    def ulps(self, dtype: str) -> float | None:
+    @property
+    def ulps(self) -> float | None:
         """None where the truth is zero to the dtype, which has no last place there."""
-        limits = np.finfo(dtype)
+        limits = np.finfo(self.dtype)
         largest = min(np.abs(self.middle[self.known]).max(), np.float64(limits.max))
         if largest < limits.smallest_normal:
             return None
         with np.errstate(over="ignore"):
-            return float(self.error.max() / np.float64(np.spacing(largest.astype(dtype))))
+            return float(self.error.max() / np.float64(np.spacing(largest.astype(self.dtype))))

@@ -60,6 +60,26 @@ def test_an_error_beyond_the_bound_is_counted():
         assert sum(row.exceeded for row in rows.values()) == 1
 
 
+def test_a_float32_answer_is_measured_as_one():
+    """Whatever the case asks for, as the comparison judges it; another quantity in float64 is held to that."""
+    case = case_of("3-4-2,tanh,mse,sum,n5,f64,normal,s7")
+    right = SCRATCH.answer(case)
+    narrow = replace(right, loss=np.float32(right.loss), weights=tuple(map(np.float32, right.weights)))
+    rows = measured(case, narrow)
+    assert all(row.exceeded == 0 for row in rows.values())
+    assert {name: row.dtype for name, row in rows.items()} == {
+        "loss": "float32",
+        "weight": "float32",
+        "bias": "float64",
+        "delta": "float64",
+        "input": "float64",
+    }
+    assert 0.0 < rows["weight"].worst_ulps <= 1.0
+    # Rounded to float32 and given back as float64 it is no float32 answer.
+    wide = replace(narrow, weights=tuple(map(np.float64, narrow.weights)))
+    assert measured(case, wide)["weight"].exceeded == 2
+
+
 def test_an_error_that_pytorch_shares_in_a_listed_way_is_counted_apart():
     """hardsigmoid's slope in float64 is float32(1/6): beyond the bound, and no news."""
     case = case_of("3-4-2,hardsigmoid,linear,sum,n5,f64,normal,s7")
