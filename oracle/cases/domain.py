@@ -1,7 +1,7 @@
 """Domain: the set of specs that a candidate supports, or that a run draws from."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -28,12 +28,16 @@ __all__ = ["DEFAULT_DOMAIN", "Choose", "Domain", "DomainError", "build_spec"]
 
 
 class Unnamed(tuple[str, ...]):
-    """Fillings that nobody has named: the usual ones. A type, so that copies and pickles of a domain tell it, too."""
+    """Fillings or dtypes that nobody has named: the usual ones. A type: copies and pickles of a domain tell it, too."""
 
     __slots__ = ()
 
 
 UNNAMED: Final = Unnamed(("normal",))
+UNNAMED_DTYPES: Final = Unnamed(DTYPES)
+
+SPANS: Final = ("depth", "width", "output_width", "batch_size")
+"""The fields that are a (low, high) pair, and may be written as a single number."""
 
 _ELEMENTWISE: Final = tuple(name for name, entry in ACTIVATIONS.items() if not entry.rowwise)
 _ROWWISE: Final = tuple(name for name, entry in ACTIVATIONS.items() if entry.rowwise)
@@ -74,7 +78,6 @@ class Domain:
     values: tuple[str, ...]
     widths: tuple[int, ...] | None
     shapes: int | None
-    _names_dtypes: bool = field(init=False, compare=False)
 
     def __init__(
         self,
@@ -87,7 +90,7 @@ class Domain:
         output_activations: Names | None = None,
         losses: Names = tuple(LOSSES),
         reductions: str | Iterable[str] = REDUCTIONS,
-        dtypes: str | Iterable[str] | None = None,
+        dtypes: str | Iterable[str] = UNNAMED_DTYPES,
         biases: str = "mixed",
         same_activation: bool = False,
         same_width: bool = False,
@@ -114,8 +117,7 @@ class Domain:
             else read_formulas("output_activations", output_activations, ACTIVATIONS, "activation"),
             losses=read_formulas("losses", losses, LOSSES, "loss"),
             reductions=read_names("reductions", reductions, REDUCTIONS, "reduction"),
-            dtypes=read_names("dtypes", DTYPES if dtypes is None else dtypes, DTYPES, "dtype"),
-            _names_dtypes=dtypes is not None,
+            dtypes=dtypes if isinstance(dtypes, Unnamed) else read_names("dtypes", dtypes, DTYPES, "dtype"),
             biases=read_choice("biases", biases, ("always", "never", "mixed")),
             same_activation=bool(same_activation),
             same_width=bool(same_width),
@@ -152,7 +154,7 @@ class Domain:
 
         Somebody's network was written for Python's floats, and is asked for float32 only where it says that it has it.
         """
-        return self if self._names_dtypes else replace(self, dtypes=("float64",))
+        return replace(self, dtypes=("float64",)) if isinstance(self.dtypes, Unnamed) else self
 
     @property
     def names_values(self) -> bool:
@@ -234,16 +236,20 @@ class Domain:
     def settings(self) -> dict[str, object]:
         """The fields that are not at their defaults, as they may be given to Domain, in the spelling of ids.
 
-        Fillings that are named stand there even where they are the usual ones: they say that no other is wanted.
+        Fillings and dtypes that are named stand there even where they are the usual ones: they say that no other is
+        wanted, and that all of these are.
         """
-        found = [(each.name, getattr(self, each.name)) for each in fields(self) if each.init]
-        usual = {each.name: getattr(DEFAULT_DOMAIN, each.name) for each in fields(self) if each.init}
-        if self.names_values:
-            del usual["values"]
-        return {name: _written(value) for name, value in found if name not in usual or value != usual[name]}
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        usual = {each.name: getattr(DEFAULT_DOMAIN, each.name) for each in fields(self)}
+        for name in ("values", "dtypes"):
+            if not isinstance(found[name], Unnamed):
+                del usual[name]
+        return {
+            name: _written(name, value) for name, value in found.items() if name not in usual or value != usual[name]
+        }
 
 
-def _written(value: object) -> object:
+def _written(name: str, value: object) -> object:
     """A field's value as it may be given to Domain: a single number or name by itself."""
     if isinstance(value, Penalty):
         return value.id
@@ -253,7 +259,7 @@ def _written(value: object) -> object:
         return named(spelled(value))
     if all(isinstance(entry, str) for entry in value):
         return named(value)
-    return value[0] if len(value) == 2 and value[0] == value[1] else value
+    return value[0] if name in SPANS and value[0] == value[1] else value
 
 
 _FREE: Final = {"depth": (1, 6), "width": (1, 16), "output_width": None}

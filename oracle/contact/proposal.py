@@ -8,8 +8,8 @@ from typing import Final
 from backproof.candidates.callables import common_ground
 from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.protocol import DESCRIBE, described
-from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula
-from backproof.cases.domain import Domain
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula
+from backproof.cases.domain import UNNAMED_DTYPES, Domain
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Contact:
 
 def proposed(found: Contact) -> Domain:
     """The domain that the line to paste declares."""
-    fields: dict[str, object] = {"dtypes": DTYPES, **found.limits}
+    fields: dict[str, object] = {"dtypes": UNNAMED_DTYPES, **found.limits}
     matched = found.matched or Convention()
     if matched.hidden is not None or matched.output is not None:
         hidden = matched.hidden or matched.output

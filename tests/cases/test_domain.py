@@ -23,6 +23,7 @@ DOMAINS = [
     Domain(activations=["relu", "softmax"], same_activation=True, same_width=True, width=(1, 4)),
     Domain(widths=(3, 1, 5, 2), activations=("relu", "softmax"), output_activations={"softmax", "identity"}),
     Domain(widths=(3, 1, 5, 2), activations=("relu", "softmax"), same_activation=True, losses="mse"),
+    Domain(widths=(3, 3)),
     Domain(shapes=3, activations=("relu", "softmax")),
     Domain(shapes=2, widths=(64, 10), values=("digits", "ones"), losses="cross_entropy"),
     Domain(shapes=100, depth=1, width=(1, 2), batch_size=2, output_width=1, losses="mse"),
@@ -61,6 +62,19 @@ def test_domain_remembers_whether_its_fillings_were_named():
         assert eval(repr(domain), {"Domain": Domain}).names_values == names  # noqa: S307  # the text is our own repr
     assert Domain(values="normal") == Domain()
     assert not replace(Domain(values="tiny"), values=Domain().values).names_values
+
+
+def test_domain_remembers_whether_its_dtypes_were_named():
+    """Both that are named are wanted of a candidate, too; where nobody names any it is float64, also by a copy."""
+    for domain, declared in (
+        (Domain(), ("float64",)),
+        (Domain(dtypes=("float64", "float32")), ("float64", "float32")),
+        (Domain(dtypes="float32"), ("float32",)),
+    ):
+        again = pickle.loads(pickle.dumps(replace(domain, depth=2)))  # noqa: S301  # our own bytes
+        for each in (domain, replace(domain, depth=2), again, Domain(**domain.settings())):
+            assert each.declared().dtypes == declared
+    assert Domain(dtypes=("float32", "float64")) == Domain()
 
 
 def test_domain_repr_is_short():
