@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from backproof.cases.domain import Domain, DomainError
+from backproof.cases.domain import SPANS, Domain, DomainError
+from backproof.cases.spec import Penalty
 
-_SPANS: Final = ("depth", "width", "output_width", "batch_size")
+_SEVERAL: Final = ("activations", "output_activations", "losses", "reductions", "dtypes")
 
 
 def narrowed(domain: Domain, **wanted: Any) -> Domain:
@@ -23,13 +24,23 @@ def narrowed(domain: Domain, **wanted: Any) -> Domain:
         has, wants, widest = getattr(domain, name), getattr(result, name), getattr(free, name)
         if name == "values" or has == widest or has is None:
             continue
-        inside = has[0] <= wants[0] and wants[1] <= has[1] if name in _SPANS else set(wants) <= set(has)
-        if not inside:
+        if not _inside(name, wants, has):
             raise DomainError(f"the candidate supports {name} {_written(has)}; {_written(wants)} was asked for")
     return result
 
 
+def _inside(name: str, wants: Any, has: Any) -> bool:
+    """Whether what is asked of one field lies in what the candidate supports; "mixed" is any of it."""
+    if name in SPANS:
+        return bool(has[0] <= wants[0] and wants[1] <= has[1])
+    return set(wants) <= set(has) if name in _SEVERAL else has in ("mixed", wants)
+
+
 def _written(value: Any) -> str:
-    if isinstance(value, tuple) and all(isinstance(entry, int) for entry in value):
+    if isinstance(value, Penalty):
+        return value.id
+    if not isinstance(value, tuple):
+        return str(value)
+    if all(isinstance(entry, int) for entry in value):
         return f"{value[0]} to {value[1]}" if value[0] != value[1] else str(value[0])
     return ", ".join(getattr(entry, "id", str(entry)) for entry in value)

@@ -1,5 +1,7 @@
 """A candidate's domain, narrowed to what somebody asks for, and never widened beyond what it declares."""
 
+import re
+
 import pytest
 
 from backproof.cases.domain import Domain, DomainError
@@ -29,6 +31,20 @@ def test_narrowed_stays_within_what_is_declared():
     """A part of it is fine."""
     domain = Domain(activations=("sigmoid", "tanh"), depth=(1, 3), losses=("mse", "huber"))
     assert narrowed(domain, activations="tanh", depth=2, losses=("huber=0.5",)).depth == (2, 2)
+
+
+def test_narrowed_takes_any_penalty_of_a_mixture():
+    """None of them, one of them, all; and the one that is declared. So with biases."""
+    mixed = Domain(penalties="mixed")
+    for wanted in ("none", "mixed", "0.01+0.1"):
+        assert narrowed(mixed, penalties=wanted) == Domain(penalties=wanted)
+    one = Domain(penalties="0.01+0.1+N")
+    assert narrowed(one, penalties="0.01+0.1+N") == one
+    for wanted in ("none", "mixed", "0.01+0.1"):
+        with pytest.raises(DomainError, match=rf"supports penalties 0.01\+0.1\+N; {re.escape(wanted)} was asked for"):
+            narrowed(one, penalties=wanted)
+    with pytest.raises(DomainError, match="supports biases always; never was asked for"):
+        narrowed(Domain(biases="always"), biases="never")
 
 
 @pytest.mark.parametrize(
