@@ -27,9 +27,11 @@ __all__ = [
     "Value",
     "accepts",
     "expected_output",
+    "is_finite",
     "least_outputs",
     "number_text",
     "read_number",
+    "shown",
     "target_kind",
     "telling_outputs",
     "tells",
@@ -71,9 +73,9 @@ class Parameter:
             if value in legal:
                 return legal[legal.index(value)]
             raise SpecError(f"{owner}: {self.name} must be one of {', '.join(map(str, legal))}; got {value!r}")
-        if isinstance(value, str) or not isfinite(value) or (isinstance(self.default, int) and value != int(value)):
+        if isinstance(value, str) or not is_finite(value) or (isinstance(self.default, int) and value != int(value)):
             kind = "a whole number" if isinstance(self.default, int) else "a finite number"
-            raise SpecError(f"{owner}: {self.name} must be {kind}; got {value!r}")
+            raise SpecError(f"{owner}: {self.name} must be {kind}; got {shown(value)}")
         if not (self.least <= value <= self.most and value > self.above):
             raise SpecError(f"{owner}: {self.name} must be {self._range()}; got {number_text(value)}")
         # Adding 0.0 turns -0.0 into 0.0: equal formulas then have equal ids.
@@ -118,8 +120,9 @@ def _flag(name: str, default: int) -> Parameter:
 
 
 _WEIGHT = Parameter("weight", "none", ("weighted",))
-# 1 is a class where there are two outputs or more and out of range where there is one: both must be ignored.
-_IGNORE_INDEX = Parameter("ignore_index", -100, (1,))
+# 1 is a class where there are two outputs or more and out of range where there is one: both must be ignored. Class
+# indices are int64, and so is what they may be.
+_IGNORE_INDEX = Parameter("ignore_index", -100, (1,), least=-(2**63), most=2**63 - 1)
 
 ACTIVATIONS: Final[Mapping[str, ActivationEntry]] = {
     "identity": ActivationEntry(),
@@ -266,6 +269,24 @@ class Formula:
             raise SpecError(f"{kind} {text!r}: {name} takes {_named(parameters)}; got {len(words)} values")
         given = tuple(_read_value(word, parameter) for word, parameter in zip(words, parameters, strict=False))
         return Formula(name, given + tuple(parameter.default for parameter in parameters[len(given) :]))
+
+
+def is_finite(number: float) -> bool:
+    """Whether a number is one, and a double can hold its size: a whole number of 400 digits has none."""
+    try:
+        return isfinite(number)
+    except OverflowError:
+        return False
+
+
+def shown(value: Value) -> str:
+    """A value as a message repeats it: not all of a thousand digits."""
+    text = repr(value)
+    return text if len(text) <= _DIGITS else f"{text[:_DIGITS]}..."
+
+
+_DIGITS: Final = 40
+"""How many of them a message shows."""
 
 
 def _named(parameters: tuple[Parameter, ...]) -> str:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 from typing import Final, Literal
 
 from backproof.cases.catalogue import (
@@ -16,9 +15,11 @@ from backproof.cases.catalogue import (
     SpecError,
     accepts,
     expected_output,
+    is_finite,
     least_outputs,
     number_text,
     read_number,
+    shown,
     unknown_name,
 )
 from backproof.cases.fillings import FILLINGS
@@ -47,8 +48,8 @@ class Penalty:
     def __post_init__(self) -> None:
         for name in ("l1", "l2"):
             value = getattr(self, name)
-            if not 0 <= value < inf:
-                raise SpecError(f"penalty: {name} must be a finite number, at least 0; got {value!r}")
+            if not (is_finite(value) and value >= 0):
+                raise SpecError(f"penalty: {name} must be a finite number, at least 0; got {shown(value)}")
             object.__setattr__(self, name, float(value) + 0.0)
         if self.divided_by not in ("nothing", "N"):
             raise SpecError(f"penalty: divided_by must be 'nothing' or 'N'; got {self.divided_by!r}")

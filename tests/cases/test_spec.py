@@ -212,10 +212,12 @@ def test_spec_refuses_what_cannot_be(changes, message):
     ("changes", "message"),
     [
         ({"l1": -1.0}, "penalty: l1 must be a finite number, at least 0; got -1.0"),
+        ({"l2": 10**400}, f"penalty: l2 must be a finite number, at least 0; got 1{'0' * 39}..."),
+        ({"l2": float("nan")}, "penalty: l2 must be a finite number, at least 0; got nan"),
         ({"l2": float("inf")}, "penalty: l2 must be a finite number, at least 0; got inf"),
         ({"divided_by": "M"}, "penalty: divided_by must be 'nothing' or 'N'; got 'M'"),
     ],
-    ids=str,
+    ids=lambda given: str(given)[:40],
 )
 def test_penalty_refuses_what_cannot_be(changes, message):
     """A penalty is refused with the field, what it got and what it wants."""
