@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 from pyarrow import compute
 
+from backproof.reports import ReportError
 from backproof.reports.baselines import VERDICTS, allowed
 from backproof.reports.measures import fails
 from backproof.reports.reading import Run
@@ -109,7 +110,10 @@ class Comparison:
 
 
 def compared(before: Run, after: Run) -> Comparison:
-    """Two runs of `backproof check`.  Raises ReportError where one cannot be read."""
+    """Two runs of `backproof check`.  Raises ReportError where one cannot be read, or is of another command."""
+    for run in (before, after):
+        if "checks" not in run.tables:
+            raise ReportError(f"{run.directory} has no checks to compare: name two runs of `backproof check --report`")
     rows = [_checks(run) for run in (before, after)]
     if set(rows[0]["who"].unique().to_pylist()) != set(rows[1]["who"].unique().to_pylist()):
         rows = [_anonymous(each) for each in rows]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from backproof.reports import ReportError
 from backproof.reports.comparing import Comparison, compared
 from backproof.reports.reading import read_run
 
@@ -152,3 +153,14 @@ def test_result_as_data_and_as_markdown(against, small):
     assert text.startswith("## Backproof: WORSE: 1 for the worse, 0 for the better\n\n- Before: ")
     assert "| worse | stratum | activation a\\|b&lt;c> float64 | 3 quantities | not covered |" in text
     assert "|" not in against({}, {}).markdown()
+
+
+def test_a_report_without_checks_is_not_compared(write):
+    """`backproof faults` and `power` write reports as well, in which no network has a verdict to hold another to."""
+    other = write("faults")
+    for path in other.glob("checks.*"):
+        path.unlink()
+    for names in (("faults", "report"), ("report", "faults")):
+        runs = [read_run(write(name) if name == "report" else other) for name in names]
+        with pytest.raises(ReportError, match=r"/faults has no checks to compare: name two runs of `backproof check"):
+            compared(*runs)
