@@ -16,6 +16,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from backproof.campaign.archive import open_archive
 from backproof.campaign.crew import Stopped, get_ready
 from backproof.campaign.dispatch import Campaign, Progress, workers_for
@@ -29,7 +31,7 @@ from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, lo
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.contact.probe import first_contact
-from backproof.diagnosis.card import Hints
+from backproof.diagnosis.card import Hints, check_hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
 from backproof.judging.verdicts import Verdict
@@ -91,9 +93,16 @@ def check(
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError or ValueError, each of which
     says what to do about it.
     """
-    for name, number in (("cases", cases), ("workers", workers), ("stop_after", stop_after)):
-        if number is not None and number < 1:
-            raise ValueError(f"{name} must be at least 1; got {number}")
+    for name, number, least in (
+        ("cases", cases, 1),
+        ("workers", workers, 1),
+        ("stop_after", stop_after, 1),
+        ("seed", seed, 0),
+        ("rows", rows, 0),
+    ):
+        if number is not None and not _whole(number, least):
+            raise ValueError(f"{name} must be a whole number, at least {least}; got {number!r}")
+    check_hints(hints)
     recorded = None if vectors is None else Vectors(vectors)
     truth = truth if recorded is None else "exact"
     subject = _one(candidate, timeout)
@@ -175,6 +184,10 @@ def check(
         if campaign.journal is not None and not interrupted:
             finished(campaign.journal)
     return found
+
+
+def _whole(number: object, least: int) -> bool:
+    return isinstance(number, (int, np.integer)) and bool(number >= least)
 
 
 @contextmanager

@@ -182,11 +182,15 @@ def test_nothing_is_kept_unless_asked():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cases": 0}, "cases must be at least 1; got 0"),
-        ({"workers": 0}, "workers must be at least 1; got 0"),
+        ({"cases": 0}, "cases must be a whole number, at least 1; got 0"),
+        ({"workers": 0}, "workers must be a whole number, at least 1; got 0"),
+        ({"seed": -1}, "seed must be a whole number, at least 0; got -1"),
+        ({"seed": 1.5}, "seed must be a whole number, at least 0; got 1.5"),
+        ({"rows": -5}, "rows must be a whole number, at least 0; got -5"),
+        ({"hints": "nothing"}, "hints are none, where or all; got 'nothing'"),
         ({"truth": "jax"}, "the reference is torch or exact; got 'jax'"),
     ],
-    ids=["cases", "workers", "truth"],
+    ids=["cases", "workers", "negative seed", "broken seed", "rows", "hints", "truth"],
 )
 def test_check_says_what_it_cannot_do(options: dict[str, object], message: str):
     """A number that makes no sense."""

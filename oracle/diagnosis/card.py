@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -19,6 +19,13 @@ from backproof.truth.rounding import both_ways
 
 Hints = Literal["none", "where", "all"]
 """How much is told: the verdict alone, the equation and its place too, or everything."""
+
+
+def check_hints(hints: str) -> None:
+    """Raises ValueError for what is none of them."""
+    if hints not in get_args(Hints):
+        raise ValueError(f"hints are none, where or all; got {hints!r}")
+
 
 Line = tuple[str, str]
 """A label and what stands beside it."""

@@ -15,7 +15,7 @@ from backproof.candidates.handed import Network
 from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import card
-from backproof.diagnosis.card import Hints
+from backproof.diagnosis.card import Hints, check_hints
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.examine import ReferenceMissingError, examine, told
@@ -88,8 +88,7 @@ def check_gradients(candidate: object, case: Case, *, hints: Hints = "all") -> t
     place too, or "all". Raises CandidateError where there is no candidate, ValueError for other hints.
     """
     __tracebackhide__ = True
-    if hints not in ("none", "where", "all"):
-        raise ValueError(f"hints are none, where or all; got {hints!r}")
+    check_hints(hints)
     try:
         loaded = _loaded(candidate)
     except CandidateError as error:

@@ -55,7 +55,7 @@ def test_stop_after_is_told():
     assert report.stopped == f"after {report.tally.cases} of 200 networks, one of which disagrees (--stop-after)"
     assert f"Stopped     {report.stopped}; all of the above is about these" in str(report)
     assert check(Half(), cases=3, truth="exact", stop_after=9, keep=False, diagnosis=False).stopped == ""
-    with pytest.raises(ValueError, match="stop_after must be at least 1; got 0"):
+    with pytest.raises(ValueError, match="stop_after must be a whole number, at least 1; got 0"):
         check(Half(), stop_after=0)
 
 
