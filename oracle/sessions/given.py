@@ -15,12 +15,12 @@ from backproof.campaign.shards import Shard, rows_of
 from backproof.campaign.tally import Tally
 from backproof.candidates.contract import Answer
 from backproof.candidates.layout import Bias, Layout, Samples, Weights
-from backproof.candidates.reading import UnreadableError, read
+from backproof.candidates.reading import KEYS, UnreadableError, read
 from backproof.cases.case import Case
 from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, SpecError, target_kind
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec, Penalty
-from backproof.diagnosis.card import Hints
+from backproof.diagnosis.card import Hints, check_hints
 from backproof.diagnosis.diagnosis import diagnose_answer
 from backproof.diagnosis.evidence import Inquiry
 from backproof.examine import Examiner, Truth
@@ -42,7 +42,7 @@ def check_arrays(
     activations: str | Sequence[str],
     loss: str,
     reduction: str,
-    gradients: tuple[Sequence[Any], Sequence[Any] | None] | Mapping[str, Any],
+    gradients: Sequence[Any] | Mapping[str, Any],
     loss_value: Any = None,
     loss_options: Mapping[str, Any] | None = None,
     penalty: Penalty | str | None = None,
@@ -62,14 +62,17 @@ def check_arrays(
     without, or None for none at all; x: (N, I), or (I, N) with samples="columns"; y: (N, O) likewise, or class indices
     (N,); one-hot rows do as well, and (N,) for a single output. activations: a name for each layer, or one for all,
     with parameters as in "leaky_relu=0.2". loss: a name of torch's; loss_options: its keywords, like
-    {"label_smoothing": 0.1} or {"weight": array}. gradients: (dW, db), or a dict that may have the keys inputs and
-    deltas, too. upstream: under reduction "none", what the unreduced losses are multiplied by. truth,
-    strict_kinks, hints: as for `check`.
+    {"label_smoothing": 0.1} or {"weight": array}. gradients: (dW, db), or (loss, dW, db) as a candidate returns it, or
+    a dict that may have the keys inputs and deltas, too. upstream: under reduction "none", what the losses are
+    multiplied by. truth, strict_kinks, hints: as for `check`.
 
     float32 where weights and x are float32, else float64. Raises SpecError where the arrays make no network, with the
     name of the first that does not fit; what is wrong with the gradients is in the Report.
     """
+    check_hints(hints)
     layout = Layout(samples=samples, weights=weight_layout, bias=_bias_layout(biases))
+    parts = _parts(gradients, loss_value)
+    y = _real(y, "y")
     case = _case(
         layout,
         weights=weights,
@@ -82,11 +85,8 @@ def check_arrays(
         penalty=penalty,
         upstream=upstream,
     )
-    parts = (
-        dict(gradients) if isinstance(gradients, Mapping) else dict(zip(("weights", "biases"), gradients, strict=True))
-    )
     try:
-        answer = read({"loss": loss_value, **parts}, case, layout)
+        answer = read(parts, case, layout)
     except UnreadableError as error:
         answer = Answer(failure=error.failure, message=str(error))
     given = Given(case, answer)
@@ -152,6 +152,23 @@ class Given:
         return self.answered if same else Answer(failure="unsupported", message="only one batch was given")
 
 
+def _parts(gradients: object, loss_value: Any) -> dict[str, Any]:
+    """What was given as a candidate's dict.  Raises SpecError where it is none of the forms that are wanted."""
+    if isinstance(gradients, Mapping):
+        found = dict(gradients)
+    elif isinstance(gradients, (tuple, list)) and len(gradients) in (2, 3):
+        found = dict(zip(("loss", "weights", "biases")[-len(gradients) :], gradients, strict=True))
+    else:
+        many = f" of {len(gradients)}" if isinstance(gradients, (tuple, list)) else ""
+        raise SpecError(
+            "gradients must be (dW, db) or (loss, dW, db), each of dW and db with one array for each layer, or a dict "
+            f"with the keys {', '.join(KEYS)}; got a {type(gradients).__name__}{many}"
+        )
+    if loss_value is not None and found.get("loss") is not None:
+        raise SpecError("the loss is given twice: as loss_value, and in gradients")
+    return found if loss_value is None else {**found, "loss": loss_value}
+
+
 def _bias_layout(biases: Sequence[Any] | None) -> Bias:
     """How biases are stored, by the first of them that shows it."""
     for bias in biases or ():
@@ -168,18 +185,18 @@ def _loss(name: str, options: Mapping[str, Any], y: Any) -> tuple[Formula, dict[
     arrays = {}
     for key, value in options.items():
         if key == "var" and name.partition("=")[0] == "gaussian_nll":
-            arrays[key] = np.asarray(value)
+            arrays[key] = _real(value, key)
         elif key not in given:
             known = ", ".join([*given, "var"] if formula.name == "gaussian_nll" else given) or "none"
             raise SpecError(f"loss {formula.name} has no option {key!r}; it has: {known}")
         elif key in ("weight", "pos_weight"):
             if value is not None:
-                arrays[key] = np.asarray(value)
+                arrays[key] = _real(value, key)
                 given[key] = "weighted"
         else:
             given[key] = int(value) if isinstance(value, bool) else value
     # torch tells class probabilities from class indices by what y holds.
-    if formula.name == "cross_entropy" and "=" not in name and np.ndim(y) == 2 and not _one_hot(np.asarray(y)):
+    if formula.name == "cross_entropy" and "=" not in name and np.ndim(y) == 2 and not _one_hot(y):
         given["target"] = "probabilities"
     values = tuple(int(value) if isinstance(value, bool) else value for value in given.values())
     return Formula(formula.name, values), arrays
@@ -243,9 +260,9 @@ def _case(
         tuple(_locked(weight, dtype) for weight in own),
         tuple(_bias(bias, at, width, dtype) for at, (bias, width) in enumerate(zip(shifts, widths[1:], strict=True))),
         _locked(inputs, dtype),
-        _targets(np.asarray(y), spec, layout),
+        _targets(y, spec, layout),
         fitted,
-        None if upstream is None else _fitted(np.asarray(upstream), "upstream", unreduced, layout, dtype),
+        None if upstream is None else _fitted(_real(upstream, "upstream"), "upstream", unreduced, layout, dtype),
     )
 
 
@@ -263,9 +280,20 @@ def _check_chain(weights: Sequence[Array], x: Array, layout: Layout) -> None:
             )
 
 
+def _real(value: Any, name: str) -> Array:
+    """An array of real numbers.  Raises SpecError for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise SpecError(f"{name} is no array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise SpecError(f"{name} must hold real numbers; got a {type(value).__name__} of dtype {array.dtype}")
+    return array
+
+
 def _numbers(value: Any, name: str, ndim: int) -> Array:
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub" or array.ndim != ndim:
+    array = _real(value, name)
+    if array.ndim != ndim:
         raise SpecError(
             f"{name} must be {ndim}-dimensional and hold real numbers; got {array.dtype}, shape {array.shape}"
         )

@@ -153,6 +153,20 @@ def test_given_arrays_are_copied():
     x += 1
 
 
+def test_gradients_may_be_what_a_candidate_returns():
+    """(loss, dW, db) in one, as well as the loss beside (dW, db); and no hints but those that there are."""
+    case = build_case(NetworkSpec.parse(IDS[0]))
+    answer = Scratch().answer(case)
+    for loss in (answer.loss, None):
+        report = check_arrays(
+            **given(case, gradients=(loss, answer.weights, answer.biases), loss_value=None if loss else answer.loss)
+        )
+        assert report.verdict == "agrees"
+        assert report.tally.by_quantity["loss", Verdict.AGREE] == 1
+    with pytest.raises(ValueError, match="hints are none, where or all; got 'nothing'"):
+        check_arrays(**given(case, hints="nothing"))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -166,6 +180,14 @@ def test_given_arrays_are_copied():
         ),
         ({"weights": [np.zeros((4, 3)), np.zeros((2, 5))]}, "weights[1] takes 5 numbers, and weights[0] puts out 4."),
         ({"x": np.zeros(3)}, "x must be 2-dimensional and hold real numbers; got float64, shape (3,)"),
+        (
+            {"gradients": None},
+            "one array for each layer, or a dict with the keys loss, weights, biases, inputs, deltas; got a NoneType",
+        ),
+        ({"gradients": (1.0,)}, "deltas; got a tuple of 1"),
+        ({"gradients": (1.0, [], [])}, "the loss is given twice: as loss_value, and in gradients"),
+        ({"y": [["a", "b"]] * 5}, "y must hold real numbers; got a list of dtype <U1"),
+        ({"y": [[1.0, 2.0], [3.0]]}, "y is no array: "),
         ({"biases": [None]}, "biases must hold one entry for each of 2 layers; got 1"),
         ({"activations": ["tanh"] * 3}, "activations must hold one entry for each of 2 layers; got 3"),
         ({"activations": "tahn"}, "'tahn' is not a known activation. Did you mean 'tanh'?"),
