@@ -265,6 +265,23 @@ def test_files_for_a_server(folder: Path):
     assert "backproof: out is a directory: name a file" in refused.stderr
 
 
+def test_a_file_that_cannot_be_written_is_said_once_and_before_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """A verdict that took an hour is shown all the same where the place is lost in between."""
+    (folder / "taken").write_text("")
+    for option in ("--junit", "--summary", "--script"):
+        with monkeypatch.context() as patch:
+            patch.setattr("backproof.route.check", lambda *_, **__: pytest.fail("the run must not begin"))
+            refused = run("wrong.py", "--cases", "5", option, "taken/file")
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert refused.stderr.count("backproof: cannot write taken/file: ") == 1
+    monkeypatch.setattr("backproof.commands.check.check_files", lambda *_: None)
+    for option in ("--junit", "--summary", "--script"):
+        lost = run("wrong.py", "--cases", "5", option, "taken/file")
+        assert lost.exit_code == 2
+        assert "WRONG GRADIENTS" in lost.stdout
+        assert lost.stderr.count("backproof: cannot write taken/file: ") == 1
+
+
 @pytest.mark.usefixtures("few_pairs")
 def test_strict_kinks_fail(folder: Path):
     """relu's slope of 1 at exactly 0 is a kink, and a failure only when asked."""
@@ -366,13 +383,20 @@ def test_without_torch_the_message_says_what_to_do(tmp_path: Path):
 
 
 def test_script_of_the_smallest_failing_network_runs_by_itself(folder: Path, capsys: pytest.CaptureFixture[str]):
-    """--script writes it; where it cannot be, the verdict is out, and the exit code says that something failed."""
+    """--script writes it; what is not written has its reason, and hints are not kept back and written at once."""
     done = run("wrong.py", "--cases", "3", "--script", "smallest.py")
     assert done.exit_code == 1
     runpy.run_path("smallest.py")
     assert "yours" in capsys.readouterr().out
-    refused = run("wrong.py", "--cases", "3", "--script", "nowhere/smallest.py")
-    assert refused.exit_code == 2
-    assert "cannot write nowhere/smallest.py" in refused.stderr
-    assert run("right.py", "--cases", "3", "--script", "none.py").exit_code == 0
+    right = run("right.py", "--cases", "3", "--script", "none.py")
+    assert right.exit_code == 0
+    assert right.stderr.endswith("backproof: nothing fails, so that none.py was not written\n")
+    Path("raising.py").write_text(RIGHT.replace("SLOPE", "missing"))
+    raising = run("raising.py", "--cases", "3", "--script", "none.py")
+    assert raising.exit_code == 2
+    assert raising.stderr.endswith("no failing network has numbers to show, so that none.py was not written\n")
+    for hints in ("none", "where"):
+        refused = run("wrong.py", "--cases", "3", "--hints", hints, "--script", "none.py")
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "which --hints" in refused.stderr
     assert not Path("none.py").exists()

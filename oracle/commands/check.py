@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import foreseen, progress, stop
+from backproof.commands.terminal import check_files, foreseen, progress, refuse, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     cases: Annotated[
         int | None, typer.Option(help="how many random networks", min=1, show_default="1000, or all that were recorded")
     ] = None,
-    seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine")] = 0,
+    seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine", min=0)] = 0,
     report: Annotated[Path | None, typer.Option(help="directory for the tables", show_default="none")] = None,
     resume: Annotated[
         bool,
@@ -110,6 +110,10 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         raise typer.BadParameter("a cluster has workers of its own: leave --workers out", param_hint="--scheduler")
     if hints not in ("none", "where", "all"):
         raise typer.BadParameter(f"hints are none, where or all; got {hints!r}", param_hint="--hints")
+    if script is not None and hints != "all":
+        raise typer.BadParameter(
+            f"a script shows the right numbers, which --hints {hints} keeps back: leave one out", param_hint="--script"
+        )
     settings = {
         "cases": cases,
         "seed": seed,
@@ -132,30 +136,28 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         # What a candidate prints must not mix with the verdict, least of all with JSON.
         with redirect_stdout(sys.stderr):
             found = _loaded(candidate, timeout, in_process=in_process)
+            check_files(junit, summary, script)
             one = as_json or any(place is not None for place in (report, junit, summary))
             outcomes = _checked(candidate, found, fields, settings, one=one)
-            _write_results(outcomes[0], junit, summary)
     except foreseen() as error:
-        _write_error(candidate, error, junit)
-        stop(candidate, error, as_json=as_json)
+        refuse(candidate, error, suite="backproof check", junit=junit, as_json=as_json)
     _show(outcomes, as_json=as_json)
-    if script is not None:
-        _write_script(outcomes, script, hints)
+    _write(outcomes, junit, summary, script)
     raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
 
 
-def _write_results(outcome: Report, junit: Path | None, summary: Path | None) -> None:
+def _write(outcomes: list[Report], junit: Path | None, summary: Path | None, script: Path | None) -> None:
+    """The files that were asked for. The verdict is out: where one cannot be written, only that is still to be said."""
     from backproof.campaign.publication import write_results
+    from backproof.reports import ReportError
 
-    if junit is not None or summary is not None:
-        write_results(outcome, junit=junit, summary=summary)
-
-
-def _write_error(candidate: str, error: BaseException, junit: Path | None) -> None:
-    from backproof.campaign.publication import write_error
-
-    if hindrance := write_error(junit, suite="backproof check", candidate=candidate, error=error):
-        typer.echo(f"backproof: {hindrance}", err=True)
+    try:
+        if junit is not None or summary is not None:
+            write_results(outcomes[0], junit=junit, summary=summary)
+        if script is not None:
+            _write_script(outcomes, script)
+    except ReportError as error:
+        stop(outcomes[0].candidate, error, as_json=False)
 
 
 def _asked(words: Sequence[str]) -> Iterator[str]:
@@ -168,19 +170,18 @@ def _asked(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
-def _write_script(outcomes: list[Report], place: Path, hints: str) -> None:
-    """The smallest failing network of the first candidate that has one; nothing where nothing fails or may be told."""
+def _write_script(outcomes: list[Report], path: Path) -> None:
+    """The smallest failing network of the first candidate that has one; nothing where there is none."""
     from backproof.diagnosis.script import script
+    from backproof.reports.places import place
 
     shown = [each.findings.shown for each in outcomes if each.findings is not None and each.findings.shown is not None]
-    if not shown or hints == "none":
-        typer.echo(f"backproof: nothing fails, so that {place} was not written", err=True)
+    if shown:
+        place(path, [script(shown[0]).encode()])
         return
-    try:
-        place.write_text(script(shown[0]), encoding="utf-8")
-    except OSError as error:
-        typer.echo(f"backproof: cannot write {place}: {error.strerror}", err=True)
-        raise typer.Exit(2) from None
+    right = all(each.verdict == "agrees" for each in outcomes)
+    why = "nothing fails" if right else "no failing network has numbers to show"
+    typer.echo(f"backproof: {why}, so that {path} was not written", err=True)
 
 
 def _loaded(candidate: str, timeout: float | None, *, in_process: bool) -> tuple[Candidate, ...]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def faults(
     names: Annotated[list[str] | None, typer.Argument(help="faults to plant; every one where none is named")] = None,
     pairs: Annotated[int, typer.Option(help="how many random pairs of faults to plant as well", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="the same seed draws the same networks and pairs")] = 0,
+    seed: Annotated[int, typer.Option(help="the same seed draws the same networks and pairs", min=0)] = 0,
     report: Annotated[Path | None, typer.Option(help="directory for the table", show_default="none")] = None,
 ) -> None:
     """Plant every fault, alone and in pairs, and print what was found and how it was named."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from backproof.commands.terminal import foreseen, progress, stop
+from backproof.commands.terminal import check_files, foreseen, progress, refuse, stop
 
 if TYPE_CHECKING:
     from backproof.candidates.contract import Candidate
@@ -27,7 +27,7 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         typer.Option(help="with --update: how many random networks", min=1, show_default="as before, or 1000"),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="with --update: which networks are drawn", show_default="as before, or 0")
+        int | None, typer.Option(help="with --update: which networks are drawn", min=0, show_default="as before, or 0")
     ] = None,
     reference: Annotated[
         str | None, typer.Option(help="with --update: torch or exact", show_default="as before, or torch")
@@ -52,17 +52,18 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         # What a candidate prints must not mix with the verdict.
         with redirect_stdout(sys.stderr):
             subject = _one(candidate, timeout)
+            check_files(baseline if update else None, junit, summary)
             if update:
                 report = _update(subject, baseline, make, {**settings, "workers": workers})
             else:
                 guarded = _guarded(subject, baseline, make, workers)
-                _write(guarded, junit, summary)
     except foreseen() as error:
-        _write_error(candidate, error, junit)
-        stop(candidate, error, as_json=False)
+        refuse(candidate, error, suite="backproof guard", junit=junit, as_json=False)
     if update:
         _tell_update(report, baseline)
     _tell(guarded, baseline, make)
+    _write(guarded, junit, summary)
+    raise typer.Exit(guarded.exit_code)
 
 
 def _one(candidate: str, timeout: float | None) -> Candidate:
@@ -96,19 +97,16 @@ def _guarded(subject: Candidate, path: Path, make: str, workers: int | None) -> 
 
 
 def _write(guarded: Guarded, junit: Path | None, summary: Path | None) -> None:
+    from backproof.reports import ReportError
     from backproof.reports.places import place
 
-    if junit is not None:
-        place(junit, [guarded.junit()])
-    if summary is not None:
-        place(summary, [guarded.summary().encode()])
-
-
-def _write_error(candidate: str, error: BaseException, junit: Path | None) -> None:
-    from backproof.campaign.publication import write_error
-
-    if hindrance := write_error(junit, suite="backproof guard", candidate=candidate, error=error):
-        typer.echo(f"backproof: {hindrance}", err=True)
+    try:
+        if junit is not None:
+            place(junit, [guarded.junit()])
+        if summary is not None:
+            place(summary, [guarded.summary().encode()])
+    except ReportError as error:
+        stop(guarded.candidate, error, as_json=False)
 
 
 def _tell_update(report: Report, path: Path) -> NoReturn:
@@ -123,7 +121,7 @@ def _tell_update(report: Report, path: Path) -> NoReturn:
     raise typer.Exit(report.exit_code or 2)
 
 
-def _tell(guarded: Guarded, path: Path, make: str) -> NoReturn:
+def _tell(guarded: Guarded, path: Path, make: str) -> None:
     if guarded.report.verdict != "agrees":
         typer.echo(str(guarded.report))
     cases = guarded.baseline.cases
@@ -133,4 +131,3 @@ def _tell(guarded: Guarded, path: Path, make: str) -> NoReturn:
         typer.echo(f"{label:<{width}}{text}")
     if not guarded.holds and guarded.report.verdict == "agrees":
         typer.echo(f"{'Accept it':<{width}}{make}")
-    raise typer.Exit(guarded.exit_code)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from backproof.commands.terminal import foreseen, names, stop
+from backproof.commands.terminal import check_files, foreseen, names, stop
 
 
 def power(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by position
@@ -17,7 +17,7 @@ def power(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     widths: Annotated[str | None, typer.Option(help="of all layers, like 4,64")] = None,
     dtypes: Annotated[str | None, typer.Option(help="of float64, float32")] = None,
     cases: Annotated[int, typer.Option(help="networks of each dtype, depth and width", min=1)] = 12,
-    seed: Annotated[int, typer.Option(help="the same seed gives the same table")] = 0,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same table", min=0)] = 0,
     tightness: Annotated[bool, typer.Option("--tightness", help="the bounds: how tight, at what cost")] = False,
     networks: Annotated[int, typer.Option(help="for each row of --tightness", min=1)] = 200,
     csv: Annotated[Path | None, typer.Option(help="write the tidy table there too", show_default="none")] = None,
@@ -32,6 +32,7 @@ def power(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         grid = Grid(cases=cases, **{name: value for name, value in fields.items() if value is not None})
         if report is not None:
             check_place(report)
+        check_files(csv)
         command = shlex.join(["backproof", *sys.argv[1:]])
         settings: dict[str, Any] = {
             "tightness": tightness,

@@ -86,7 +86,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
         str | None, typer.Argument(help="whose domain to record, as for check", show_default="everything")
     ] = None,
     cases: Annotated[int, typer.Option(help="how many random networks", min=1)] = 2000,
-    seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine")] = 0,
+    seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="the file to write")] = Path("vectors.safetensors"),
     show_format: Annotated[
         bool, typer.Option("--format", help="print the format of the file, byte for byte, and end")

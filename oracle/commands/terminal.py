@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NoReturn
 
 import typer
@@ -81,6 +83,35 @@ def progress(name: str, total: int) -> Iterator[Callable[[int, int], None] | Non
                 drawn = time.monotonic()
 
         yield told
+
+
+def check_files(*paths: Path | None) -> None:
+    """Raises ReportError where one of these files cannot be written, before a run that ends by writing them.
+
+    It says what `place` would say then. Folders that are not there are made, and nothing else.
+    """
+    from backproof.reports import ReportError
+
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise ReportError(f"{path} is a directory: name a file")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=path.parent).close()
+        except OSError as error:
+            raise ReportError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def refuse(candidate: str, error: BaseException, *, suite: str, junit: Path | None, as_json: bool) -> NoReturn:
+    """`stop`, after the JUnit XML of a run that could not begin; what hinders that is told, but nothing twice."""
+    from backproof.campaign.publication import write_error
+
+    hindrance = write_error(junit, suite=suite, candidate=candidate, error=error)
+    if hindrance and hindrance != str(error):
+        typer.echo(f"backproof: {hindrance}", err=True)
+    stop(candidate, error, as_json=as_json)
 
 
 def stop(candidate: str, error: BaseException, *, as_json: bool) -> NoReturn:

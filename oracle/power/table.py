@@ -38,6 +38,7 @@ from backproof.power.checkers import (
     finest_found,
     finest_of,
 )
+from backproof.reports import places
 from backproof.reports.tables import markdown as markdown_table
 
 if TYPE_CHECKING:
@@ -309,13 +310,13 @@ def run(
         frame = power(grid, seed=seed, progress=progress)
         text = to_markdown(frame)
     if csv is not None:
-        frame.to_csv(csv, index=False)
+        places.place(csv, [frame.to_csv(index=False).encode()])
     if report is not None:
         _write(frame, report, text, tightness=tightness, command={"command": command, "seed": seed})
     return text
 
 
-def _write(frame: pd.DataFrame, place: Path, text: str, *, tightness: bool, command: Mapping[str, object]) -> None:
+def _write(frame: pd.DataFrame, directory: Path, text: str, *, tightness: bool, command: Mapping[str, object]) -> None:
     """A report directory of the table: what is not measured, or is no number, is an empty cell."""
     from backproof.campaign.publication import write_table
     from backproof.reports.columns import TABLES
@@ -324,4 +325,4 @@ def _write(frame: pd.DataFrame, place: Path, text: str, *, tightness: bool, comm
     headline = "How tight the bounds are" if tightness else "The smallest error that is always found"
     found = frame.replace({True: "yes", False: "no"}) if tightness else frame
     rows = found[list(TABLES[name].names)].astype(object).where(frame.notna(), None)
-    write_table(place, name, rows.to_numpy().tolist(), headline=headline, text=text, command=command)
+    write_table(directory, name, rows.to_numpy().tolist(), headline=headline, text=text, command=command)

@@ -92,14 +92,33 @@ def tightened(line: str) -> str:
         (("--cases", "3"), "change them with --update"),
         (("--update", "--junit", "x.xml"), "run again without it"),
         (("--update", "--reference", "jax"), "the reference is torch or exact; got 'jax'"),
+        (("--update", "--seed", "-1"), "Invalid value for '--seed'"),
     ],
-    ids=["cases", "junit", "reference"],
+    ids=["cases", "junit", "reference", "seed"],
 )
 def test_options_that_make_no_sense_are_said(arguments: tuple[str, ...], message: str):
     """Exit code 2, before the candidate's code is run."""
     done = run("net.py", "--baseline", "base.csv", *arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_file_that_cannot_be_written_is_said_before_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also the baseline; and where the place is lost in between, what came of it is shown all the same."""
+    run("net.py", "--baseline", "base.csv", "--update", "--cases", "10")
+    (folder / "taken").write_text("")
+    with monkeypatch.context() as patch:
+        for name in ("guard", "accepted"):
+            patch.setattr(f"backproof.guard.{name}", lambda *_, **__: pytest.fail("the run must not begin"))
+        for words in (("base.csv", "--summary", "taken/file"), ("taken/file", "--update")):
+            refused = run("net.py", "--baseline", *words)
+            assert (refused.exit_code, refused.stdout) == (2, "")
+            assert refused.stderr.startswith("backproof: cannot write taken/file: ")
+    monkeypatch.setattr("backproof.commands.guard.check_files", lambda *_: None)
+    lost = run("net.py", "--baseline", "base.csv", "--summary", "taken/file")
+    assert lost.exit_code == 2
+    assert "HOLDS" in lost.stdout
+    assert lost.stderr.startswith("backproof: cannot write taken/file: ")
 
 
 def test_a_file_with_two_candidates_is_asked_which(folder: Path):

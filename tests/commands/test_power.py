@@ -34,6 +34,22 @@ def test_power_prints_the_table_and_writes_it(tmp_path):
     assert kept["heard"].dropna().tolist() == found["heard"].dropna().tolist()
 
 
+def test_power_says_at_once_that_a_table_cannot_be_written(monkeypatch, tmp_path):
+    """Before minutes of measuring; and where the place is lost in between, what stood there before is whole."""
+    (tmp_path / "taken").write_text("")
+    with monkeypatch.context() as patch:
+        patch.setattr("backproof.power.table.power", lambda *_, **__: pytest.fail("nothing must be measured"))
+        done = run("--csv", str(tmp_path / "taken" / "x.csv"))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("backproof: cannot write ")
+    assert done.stderr.count("\n") == 1
+    monkeypatch.setattr("backproof.commands.power.check_files", lambda *_: None)
+    monkeypatch.setattr(tightness, "MEASUREMENTS", tightness.MEASUREMENTS[5:6])
+    lost = run("--tightness", "--networks", "1", "--csv", str(tmp_path / "taken" / "x.csv"))
+    assert (lost.exit_code, lost.stdout) == (2, "")
+    assert "backproof: cannot write " in lost.stderr
+
+
 def test_power_writes_a_report(monkeypatch, tmp_path):
     """The declared table with its page, where a directory is named; what is taken by something else stays."""
     monkeypatch.setattr(tightness, "MEASUREMENTS", tightness.MEASUREMENTS[5:6])
