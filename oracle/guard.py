@@ -26,6 +26,7 @@ from backproof.outcome import Report
 from backproof.reports.baselines import CALL, VERDICTS, Baseline, BaselineError, Key, Row, Verdicts, allowed
 from backproof.reports.junit import Entry, junit
 from backproof.reports.places import place
+from backproof.reports.tables import cell
 from backproof.route import CASES, Progress, check
 
 
@@ -96,7 +97,7 @@ class Guarded:
         based = f"{self.baseline.cases:,} random networks, seed {self.baseline.seed}, against {self.report.reference}"
         parts.append(based)
         if self.beside or self.notes:
-            parts.append("\n".join(f"- {_cell(line)}" for line in (*self.beside, *self.notes)))
+            parts.append("\n".join(f"- {cell(line)}" for line in (*self.beside, *self.notes)))
         if self.failed:
             parts.append(_table(self.failed))
             parts.append(
@@ -334,9 +335,5 @@ def _table(rows: Sequence[Held]) -> str:
     for each in rows:
         numbers = (each.observed, each.row.observed, each.row.allowed)
         cells = [each.row.name, *("" if number is None else f"{number:.3g}" for number in numbers)]
-        lines.append(f"| {' | '.join(map(_cell, [*cells, '; '.join(each.complaints)]))} |")
+        lines.append(f"| {' | '.join(map(cell, [*cells, '; '.join(each.complaints)]))} |")
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())

@@ -18,7 +18,7 @@ from backproof.reports import ReportError
 from backproof.reports.baselines import VERDICTS, allowed
 from backproof.reports.measures import fails
 from backproof.reports.reading import Run
-from backproof.reports.tables import schema
+from backproof.reports.tables import cell, schema
 
 Way = Literal["worse", "better", "changed"]
 
@@ -101,10 +101,10 @@ class Comparison:
     def markdown(self) -> str:
         """For the page of a job."""
         parts = [f"## Backproof: {self.headline}"]
-        parts.append("\n".join(f"- {label}: {_cell(text)}" for label, text in self.lines()))
+        parts.append("\n".join(f"- {label}: {cell(text)}" for label, text in self.lines()))
         if self.changes:
             names = ("way", "what", "name", "before", "after")
-            rows = (f"| {' | '.join(_cell(getattr(change, name)) for name in names)} |" for change in self.changes)
+            rows = (f"| {' | '.join(cell(getattr(change, name)) for name in names)} |" for change in self.changes)
             parts.append("\n".join(["| | what | which | before | after |", "|---|---|---|---|---|", *rows]))
         return "\n\n".join(parts) + "\n"
 
@@ -302,7 +302,3 @@ def _notes(before: Run, after: Run) -> Iterator[str]:
     for name in packages[0]:
         if name != "torch" and packages[0][name] != packages[1].get(name):
             yield f"{name} {packages[0][name]} before, {packages[1].get(name)} after"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

@@ -52,12 +52,13 @@ def dtypes(name: str) -> dict[str, str]:
 def markdown(found: pa.Table, names: Sequence[str]) -> str:
     """Some columns of a table as a Markdown table; numbers with three digits, which is what a reader takes in."""
     lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
-    lines += [f"| {' | '.join(_cell(value) for value in row.values())} |" for row in found.select(names).to_pylist()]
+    lines += [f"| {' | '.join(cell(value) for value in row.values())} |" for row in found.select(names).to_pylist()]
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """What stands in a cell of a Markdown table: one line that cannot end the cell or begin a tag."""
     if value is None:
         return ""
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

@@ -301,6 +301,13 @@ def test_a_failure_beyond_the_rows_that_a_run_keeps_fails(tmp_path: Path, monkey
     assert "1 error of " in str(held.failed)
 
 
+def test_the_summary_is_one_table_whatever_names_hold(baseline: Baseline):
+    """A path of Windows, say: nothing in it ends a cell, or takes the next sign's meaning away."""
+    held = guard(Scripted(), baseline)
+    odd = replace(held, held=(replace(held.held[0], complaints=("C:\\a|b <i>",)),))
+    assert "C:\\\\a\\|b &lt;i> |" in odd.summary()
+
+
 def test_a_run_that_does_not_agree_never_holds(baseline: Baseline):
     """Whatever it disagrees by: the word of the whole run is a complaint of its own."""
     report = replace(guard(Scripted(), baseline).report, certificate=SimpleNamespace(exceeded=1))
