@@ -18,6 +18,7 @@ from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.environment import version
 from backproof.examine import Truth
 from backproof.judging.verdicts import Verdict
+from backproof.reports.columns import ROWS
 from backproof.scaling import Scaling
 from backproof.settling.certificate import Certificate
 
@@ -66,7 +67,7 @@ class Report:
     scaling: tuple[Scaling, ...]
     interrupted: bool
     stop_after: int | None = None
-    rows: int = limits.ROWS
+    rows: int = ROWS
     ids: tuple[str, ...] = ()
     repeatable: bool = True
     replay: Replay | None = None

@@ -24,7 +24,6 @@ from backproof.campaign.dispatch import Campaign, Progress, workers_for
 from backproof.campaign.fingerprint import fingerprint
 from backproof.campaign.groups import Group, groups
 from backproof.campaign.journal import Journal, Notice, finished, open_journal
-from backproof.campaign.limits import ROWS
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.tally import Tally
 from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
@@ -37,6 +36,7 @@ from backproof.examine import Truth, reference_of
 from backproof.judging.verdicts import Verdict
 from backproof.outcome import Replay, Report
 from backproof.reports import ReportError
+from backproof.reports.columns import ROWS
 from backproof.reports.places import check_place
 from backproof.scaling import scaling
 from backproof.settling.certificate import Certificate

@@ -15,6 +15,7 @@ from backproof.diagnosis import card
 from backproof.judging.doubts import REASONS
 from backproof.judging.verdicts import Check, Verdict
 from backproof.outcome import Report
+from backproof.reports.columns import ENOUGH
 
 _SINGULAR: Final = {
     "loss": "loss",
@@ -346,7 +347,7 @@ def _grouped(report: Report) -> Iterator[_Labelled]:
             yield _line("" if number else "Groups", text)
     if report.left_out and report.directory is not None:
         sorts = _many(report.left_out, "sort")
-        yield _line("Left out", f"rows of discrepancies of {sorts} after the first 1,000 networks: see sorts")
+        yield _line("Left out", f"rows of discrepancies of {sorts} after the first {ENOUGH:,} networks: see sorts")
 
 
 def _divisors(report: Report) -> Iterator[_Labelled]:

@@ -36,6 +36,12 @@ class TableEntry:
         return tuple(column.name for column in self.columns)
 
 
+ROWS: Final = 20_000
+"""Networks whose rows are all in `checks`, where nobody says how many: some 220,000 rows."""
+
+ENOUGH: Final = 1_000
+"""Networks with a discrepancy of one sort that are in `discrepancies`."""
+
 NETWORK: Final = (
     Column("case", "text", "id of the case: the same id makes the same arrays on every machine"),
     Column("candidate", "text", "the implementation under test"),
@@ -113,7 +119,7 @@ SORT: Final = (
     Column("position", "text", "output, hidden or first; empty where there is no layer"),
     Column("loss", "text", "loss of the cases, without its parameters"),
     Column("cases", "whole", "cases with such a discrepancy, in the whole run"),
-    Column("left_out", "whole", "how many of them discrepancies does not have, since it has the first 1,000"),
+    Column("left_out", "whole", f"how many of them discrepancies does not have, since it has the first {ENOUGH:,}"),
 )
 
 GROUP: Final = (
@@ -217,13 +223,13 @@ TIGHTNESS: Final = (
 TABLES: Final[Mapping[str, TableEntry]] = MappingProxyType(
     {
         "checks": TableEntry(
-            "one quantity of one case, of the first 20,000 cases of a run; --rows says otherwise",
+            f"one quantity of one case, of the first {ROWS:,} cases of a run; --rows says otherwise",
             NETWORK + CHECK + CHARGE,
             later=len(CHARGE),
         ),
         "discrepancies": TableEntry(
             "one quantity of one case that does not agree; with the same verdict, quantity, position and loss those of "
-            "the first 1,000 cases (`sorts` counts the others)",
+            f"the first {ENOUGH:,} cases (`sorts` counts the others)",
             NETWORK + CHECK + CHARGE,
             later=len(CHARGE),
         ),

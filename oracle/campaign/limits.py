@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from backproof.campaign.tally import Sort, Tally
+from backproof.reports.columns import ENOUGH
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ROWS: Final = 20_000
-"""Networks whose rows are all in `checks`: some 220,000 rows."""
-
-ENOUGH: Final = 1_000
-"""Networks with a discrepancy of one sort that are in `discrepancies`."""
 
 
 def full(tally: Tally) -> frozenset[Sort]:

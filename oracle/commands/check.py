@@ -13,6 +13,7 @@ import typer
 
 from backproof.commands import options
 from backproof.commands.terminal import check_files, foreseen, progress, refuse, stop
+from backproof.reports.columns import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +43,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         int | None, typer.Option(help="end after so many networks that disagree", min=1, show_default="never")
     ] = None,
     rows: Annotated[
-        int | None, typer.Option(help="networks whose rows are all in checks", min=0, show_default="20000")
+        int | None, typer.Option(help="networks whose rows are all in checks", min=0, show_default=str(ROWS))
     ] = None,
     case: Annotated[list[str] | None, typer.Option(help="examine this one case, by its id; may be repeated")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")] = False,
