@@ -47,11 +47,11 @@ def junit(suite: str, candidate: str, tests: Sequence[Entry]) -> bytes:
 def of_run(candidate: str, verdict: str, told: str, strata: pa.Table) -> bytes:
     """The XML of a run: a test for each stratum, and one for the run as a whole, which fails with all that was told."""
     whole = {"disagrees": Entry("the whole run", failure=told), "cannot_run": Entry("the whole run", error=told)}
-    tests = [*_strata(candidate, strata), whole.get(verdict, Entry("the whole run"))]
+    tests = [*_strata(strata), whole.get(verdict, Entry("the whole run"))]
     return junit("backproof check", candidate, tests)
 
 
-def _strata(candidate: str, strata: pa.Table) -> Iterator[Entry]:
+def _strata(strata: pa.Table) -> Iterator[Entry]:
     for row in strata.to_pylist():
         name = " ".join(row[part] for part in ("stratum", "name", "reduction", "dtype") if row[part])
         if row["disagreements"]:

@@ -91,7 +91,7 @@ def page(run: Run, measures: Measures | None = None) -> str:
         policy=_policy(str(script)),
         style=style,
         script=script,
-        screens=[_screen(screen, run.verdict) for screen in run.screens],
+        screens=[_screen(screen) for screen in run.screens],
         notes=run.notes,
         told=run.told,
         tiles=list(_tiles(run, measures)),
@@ -126,7 +126,7 @@ def _drawn(section: Section) -> dict[str, Any]:
     return {**vars(section), "plots": shown}
 
 
-def _screen(screen: Screen, verdict: Any) -> dict[str, Any]:
+def _screen(screen: Screen) -> dict[str, Any]:
     tone = screen.tone if screen.tone in _MARKS else "plain"
     return {
         "candidate": screen.candidate,
@@ -221,7 +221,7 @@ def _sections(run: Run, measures: Measures) -> Iterator[Section]:
             tables=(_whole(run, "scaling", _SCALING, "Expected and observed ratios"),),
         )
     if measures.judged:
-        yield Section(id="worst", heading="Worst rows", words=part.strip(), tables=(_worst(run, measures),))
+        yield Section(id="worst", heading="Worst rows", words=part.strip(), tables=(_worst(measures),))
     if "discrepancies" in run.tables:
         yield _discrepancies(run)
     if "strata" in run.tables and run.table("strata").num_rows:
@@ -242,7 +242,7 @@ def _whole(run: Run, name: str, columns: tuple[str, ...], caption: str) -> View:
     return view(run.table(name), name, columns, mark=f"table-{name}", caption=caption)
 
 
-def _worst(run: Run, measures: Measures) -> View:
+def _worst(measures: Measures) -> View:
     caption = f"The {WORST_ROWS} largest error / bound of all"
     return view(named(measures.worst), "checks", _ROW, mark="table-worst", caption=caption)
 

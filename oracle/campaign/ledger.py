@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from backproof.campaign.tally import COUNTERS, Failing, Stratum, Tally, Worst
-from backproof.judging.verdicts import Check, Verdict
+from backproof.judging.verdicts import Check
 from backproof.settling.certificate import Accuracy, Certificate
 
 _STRATUM: Final = tuple(each.name for each in fields(Stratum) if each.name != "ratios")
@@ -54,10 +54,10 @@ def read(text: str) -> tuple[Tally, Certificate | None]:
         tally.measure([keys[number] for number in numbers], ratios)
     if content["worst"] is not None:
         ratio, case, check = content["worst"]
-        tally.worst = Worst(ratio, case, _check(check))
+        tally.worst = Worst(ratio, case, Check.read(check))
     if content["smallest"] is not None:
         size, case, check = content["smallest"]
-        tally.smallest = tuple(size), case, _check(check)
+        tally.smallest = tuple(size), case, Check.read(check)
     for kind, (cases, smallest) in content["failing"]:
         tally.failing[_key(kind)] = Failing(cases, tuple((tuple(size), case) for size, case in smallest))
     return tally, _certificate(content)
@@ -76,10 +76,3 @@ def _certificate(content: Mapping[str, Any]) -> Certificate | None:
 def _key(key: Any) -> Any:
     """A key as it was: several words are a tuple, in which a verdict compares like its word."""
     return tuple(key) if isinstance(key, list) else key
-
-
-def _check(values: list[Any]) -> Check:
-    """A check; its shape and its index are tuples, and its verdict is one."""
-    check = Check(*values)
-    shape, index = (None if each is None else tuple(each) for each in (check.shape, check.worst_index))
-    return check._replace(shape=shape, worst_index=index, verdict=Verdict(check.verdict))

@@ -53,7 +53,7 @@ def charged(rows: pa.Table, equations: pa.Table) -> pa.Table:
     found: list[tuple[str | None, str | None]] = []
     for key in zip(*(rows[name].to_pylist() for name in ("verdict", "quantity", "position")), strict=True):
         if key not in known:
-            known[key] = _of(broken, *key) if Verdict(key[0]).fails else (None, None)
+            known[key] = _of(broken, *key[1:]) if Verdict(key[0]).fails else (None, None)
         found.append(known[key])
     for name, values in zip(("equation", "diagnosis"), zip(*found, strict=True), strict=True):
         rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(values, pa.string()))
@@ -88,7 +88,7 @@ def _parts(path: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def _of(broken: list[dict[str, Any]], verdict: str, quantity: str, position: str) -> tuple[str | None, str | None]:
+def _of(broken: list[dict[str, Any]], quantity: str, position: str) -> tuple[str | None, str | None]:
     """The equations that reach a quantity, and the mistakes in them."""
     reaching = [row for row in broken if _reaches(row, quantity, position)]
     names = dict.fromkeys(row["equation"] for row in reaching)

@@ -74,6 +74,13 @@ class Answer:
             deltas=gradients.deltas,
         )
 
+    def fits(self, case: Case) -> bool:
+        """Whether it has every weight and bias gradient of a case, in its right shape."""
+        given, wanted = (
+            [None if array is None else array.shape for array in (*each.weights, *each.biases)] for each in (self, case)
+        )
+        return self.failure is None and given == wanted
+
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """(name, array) of everything that was returned, as people index it: "weights[1]"."""
         for name, array in (("loss", self.loss), ("inputs", self.inputs)):

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.cases.streams import Words, below, raw_words
+from backproof.cases.streams import Words, below
 
-__all__ = ["digits", "digits_inputs", "digits_rows"]
+__all__ = ["digits", "digits_rows"]
 
 Array = NDArray[Any]
 Labels = NDArray[np.int64]
@@ -45,8 +45,3 @@ def digits_rows(words: Words, dtype: str) -> tuple[Array, Labels]:
     x, classes = images[chosen].astype(dtype), labels[chosen]
     x.flags.writeable = classes.flags.writeable = False
     return x, classes
-
-
-def digits_inputs(count: int, *, seed: int, dtype: str) -> tuple[Array, Labels]:
-    """`count` images and their labels, drawn with repetition by `seed`; see digits_rows."""
-    return digits_rows(raw_words(f"digits,s{seed}", count), dtype)

@@ -156,7 +156,7 @@ class Probe:
             layouts = [self.usual, *(each for each in _layouts(vectors=widths[-1] == 1) if each != self.usual)]
             for loss, output in (("half_squared_error", "sigmoid"), ("cross_entropy", "identity")):
                 case = _case(widths, batch_size, loss=loss, output=output)
-                working = [(layout, case) for layout in layouts if fits(case, self._asked(layout, case))]
+                working = [(layout, case) for layout in layouts if self._asked(layout, case).fits(case)]
                 if working:
                     return working
         return []
@@ -206,7 +206,7 @@ class Probe:
             if kind not in answers:
                 answers[kind] = asked, self._asked(layout, asked)
             given, answer = answers[kind]
-            if not fits(given, answer):
+            if not answer.fits(given):
                 continue
             gradients, value = self._agreement(replace(given, spec=asked.spec), answer)
             if gradients:
@@ -247,7 +247,7 @@ class Probe:
 
         def works(widths: tuple[int, ...], batch_size: int, *, biases: bool = True) -> bool:
             other = _case(widths, batch_size, _name(case, 0), _name(case, -1), spec.loss.id, biases=biases)
-            return fits(other, self._asked(found.layout, other))
+            return self._asked(found.layout, other).fits(other)
 
         outputs = spec.outputs
         depths = [depth for depth in (1, 2, 3) if works((*(3, 5, 6)[:depth], outputs), spec.batch_size)]
@@ -303,14 +303,6 @@ def _layouts(*, vectors: bool) -> Iterator[Layout]:
         ("matrix", "vector") if vectors else ("matrix",), WORDS["samples"], WORDS["weights"], WORDS["bias"]
     ):
         yield Layout(samples=samples, weights=weights, bias=bias, targets=targets)  # type: ignore[arg-type]  # WORDS are they
-
-
-def fits(case: Case, answer: Answer) -> bool:
-    """Whether an answer has a weight and a bias gradient of the right shape for every layer."""
-    given, wanted = (*answer.weights, *answer.biases), (*case.weights, *case.biases)
-    return answer.failure is None and [None if array is None else array.shape for array in given] == [
-        None if array is None else array.shape for array in wanted
-    ]
 
 
 def _within(given: Array, wanted: Array, limit: Array) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Verdict(StrEnum):
@@ -66,6 +67,13 @@ class Check(NamedTuple):
     reference_value: float | None
     exact_value: float | None
     note: str
+
+    @classmethod
+    def read(cls, values: Iterable[Any]) -> Check:
+        """The check that was written as JSON, where tuples became lists and the verdict a text."""
+        check = cls(*values)
+        shape, index = (None if each is None else tuple(each) for each in (check.shape, check.worst_index))
+        return check._replace(shape=shape, worst_index=index, verdict=Verdict(check.verdict))
 
     @property
     def name(self) -> str:

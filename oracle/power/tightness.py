@@ -139,7 +139,7 @@ MEASUREMENTS: Final = (
     Measurement(
         _TRUE_ERROR,
         "elementwise losses, widths to 5",
-        Domain(losses=ELEMENTWISE, width=(1, 5)),
+        NARROW,
         true_errors,
         _both(50.0),
     ),

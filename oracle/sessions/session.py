@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from backproof.campaign.publication import screens
 from backproof.campaign.shards import rows_of
@@ -14,7 +14,7 @@ from backproof.campaign.tally import Tally
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.environment import environment, version
-from backproof.judging.verdicts import UNREMARKABLE, Check, Verdict
+from backproof.judging.verdicts import UNREMARKABLE, Check
 from backproof.outcome import Report
 from backproof.reports.places import SCREEN
 from backproof.screen import told
@@ -41,19 +41,9 @@ def packed(noted: Sequence[Noted]) -> str:
 def unpacked(text: str) -> list[Noted]:
     """What was packed."""
     return [
-        Noted(test, number, candidate, case, tuple(map(_check, checks)))
+        Noted(test, number, candidate, case, tuple(map(Check.read, checks)))
         for test, number, candidate, case, checks in json.loads(text)
     ]
-
-
-def _check(fields: list[Any]) -> Check:
-    check = Check(*fields)
-    shape, index = check.shape, check.worst_index
-    return check._replace(
-        verdict=Verdict(check.verdict),
-        shape=None if shape is None else tuple(shape),
-        worst_index=None if index is None else tuple(index),
-    )
 
 
 def write(place: Path, noted: Iterable[Noted], *, failures: Mapping[str, str], lost: int = 0) -> str:

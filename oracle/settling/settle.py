@@ -14,7 +14,6 @@ from typing import Final
 
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case, build_case
-from backproof.cases.gradients import Array
 from backproof.cases.sampling import iterate_specs
 from backproof.comparison import PROPAGATED
 from backproof.judging import doubts
@@ -93,7 +92,7 @@ class Settlement:
             if divisor(one) == 0.0:
                 continue  # an ignored target: the mean over none is no number, and has no share
             answer = self.ask(self.candidate, one) if self._may_ask(one, case) else None
-            if answer is None or not _legible(one, answer):
+            if answer is None or not answer.fits(one):
                 return {}
             shares[sample] = divisor(one) / divisor(case), answer
         return shares
@@ -117,7 +116,7 @@ class Settlement:
             if not self._may_ask(one, case):
                 continue
             answer = self.ask(self.candidate, one)
-            if not _legible(one, answer) or not _agrees(self.judge(one, answer)):
+            if not answer.fits(one) or not _agrees(self.judge(one, answer)):
                 continue
             if not all(residual.holds for residual in residuals(one, answer)):
                 return False
@@ -130,7 +129,7 @@ class Settlement:
             one = case.sample(sample)
             if self._may_ask(one, case):
                 answer = self.ask(self.candidate, one)
-                if _legible(one, answer):
+                if answer.fits(one):
                     yield sample, residuals(one, answer)
 
     def _may_ask(self, one: Case, case: Case) -> bool:
@@ -209,14 +208,3 @@ def _agreed(check: Check) -> Check:
 
 def _agrees(checks: tuple[Check, ...]) -> bool:
     return all(check.verdict in (Verdict.AGREE, Verdict.NOT_OFFERED) for check in checks)
-
-
-def _legible(case: Case, answer: Answer) -> bool:
-    """Whether the answer has every weight and bias gradient in its right shape: the readings need them all."""
-    given = (*answer.weights, *answer.biases)
-    wanted = (*case.weights, *case.biases)
-    return answer.failure is None and [_shape(array) for array in given] == [_shape(array) for array in wanted]
-
-
-def _shape(array: Array | None) -> tuple[int, ...] | None:
-    return None if array is None else array.shape

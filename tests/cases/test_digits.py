@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from backproof.cases import NetworkSpec, build_case
-from backproof.cases.digits import digits, digits_inputs
+from backproof.cases.digits import digits, digits_rows
+from backproof.cases.streams import raw_words
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
@@ -27,14 +28,14 @@ def test_digits_are_sixteenths():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_digits_inputs_are_rows_with_their_labels(dtype):
+def test_digits_rows_are_images_with_their_labels(dtype):
     """Each drawn row is an image of the data set, and its label is that image's."""
-    x, labels = digits_inputs(40, seed=3, dtype=dtype)
+    x, labels = digits_rows(raw_words("three", 40), dtype)
     images, all_labels = digits()
     assert x.dtype == dtype
     for row, label in zip(x, labels, strict=True):
         assert label in all_labels[(images == row).all(axis=1)]
-    assert not np.array_equal(x, digits_inputs(40, seed=4, dtype=dtype)[0])
+    assert not np.array_equal(x, digits_rows(raw_words("four", 40), dtype)[0])
 
 
 def test_case_of_digits_has_true_labels_as_classes():

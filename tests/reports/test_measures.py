@@ -5,7 +5,8 @@ from math import inf, nan
 import pyarrow as pa
 import pytest
 
-from backproof.reports.measures import WORST_ROWS, Measures, fails, measured
+from backproof.cases import spec
+from backproof.reports.measures import _BETWEEN_LAYERS, WORST_ROWS, Measures, fails, measured
 from backproof.reports.tables import table
 
 
@@ -30,6 +31,11 @@ def test_figures_of_a_small_run(small):
         ("relu", "mse"): (1, 3, 40.0),
         ("tanh", "mse"): (1, 3, 40.0),
     }
+
+
+def test_layers_are_told_apart_as_in_ids():
+    """Written twice, since reports import nothing of the cases: held to be the same."""
+    assert _BETWEEN_LAYERS == spec._BETWEEN_LAYERS
 
 
 def test_pairs_that_were_never_met_come_from_their_table(small):
