@@ -1,4 +1,4 @@
-"""Products of two numbers that are both off, at values that are off themselves: no corner of their reach is left out.
+"""Activations and products of numbers that are off, at values that are off themselves: no corner is left out.
 
 The truth lies within e of the value that a bound is evaluated at, and what a program computed within e of that truth,
 on any side of either. The errors here are as large as the numbers, where the terms of second order count.
@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from backproof.cases import Formula
+from backproof.cases.catalogue import ACTIVATIONS, variants
 from backproof.truth.arithmetic import Arithmetic, Rounded
+from backproof.truth.curves import CURVES
 from backproof.truth.derived_bounds import _outer, _product_error
 from backproof.truth.jacobians import ElementwiseSlope
-from backproof.truth.layer_bounds import Parameters, preactivation, upstream, weight_gradient
+from backproof.truth.layer_bounds import Parameters, activation, preactivation, upstream, weight_gradient
 from backproof.truth.rounding import SLACK
 from backproof.truth.rowwise_bounds import LogSoftmaxJacobian, SoftmaxJacobian
 
@@ -95,3 +98,29 @@ def test_no_corner_leaves_the_bound(name: str, relative: float) -> None:
         moved = np.abs(product(own_left, own_right) - product(true_left, true_right))
         furthest = max(furthest, float((moved / error_of(left, right)).max()))
     assert 0.5 < furthest <= SLACK
+
+
+@pytest.mark.parametrize("formula", [formula for name in CURVES for formula in variants(name)], ids=lambda it: it.id)
+def test_no_corner_of_an_activation_leaves_its_bound(formula: Formula) -> None:
+    """phi and phi' where the errors reach from 2^-12 to 4: across kinks, and as far as their curves bend."""
+    curve = CURVES[formula.name]
+    generator = np.random.default_rng(7)
+    shape = (4000, 40)
+    z = generator.standard_normal(shape) * 2.0 ** generator.uniform(-4.0, 5.0, (shape[0], 1))
+    error = np.broadcast_to(2.0 ** generator.uniform(-12.0, 2.0, (shape[0], 1)), shape)
+    sides = generator.choice([-1.0, 0.0, 1.0], (2, *shape))
+    truth = z + sides[0] * error
+    computed = truth + sides[1] * error
+    with np.errstate(all="ignore"):
+        value, jacobian = activation(Rounded(z, error), formula, FLOAT64)
+        true_value, true_slope, _ = curve.shape(truth, formula.options)
+        own_value, own_slope, _ = curve.shape(computed, formula.options)
+    for moved, allowed in ((own_value - true_value, value.error), (own_slope - true_slope, jacobian.slope.error)):
+        furthest = float((np.abs(moved) / np.maximum(allowed, 2.0**-50)).max())
+        assert furthest <= SLACK
+        assert furthest > 0.5 or not moved.any()
+
+
+def test_every_elementwise_activation_is_here() -> None:
+    """The curves cover the catalogue."""
+    assert {*CURVES} == {name for name, entry in ACTIVATIONS.items() if not entry.rowwise}
