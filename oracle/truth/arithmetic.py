@@ -170,10 +170,10 @@ class Arithmetic:
             smallest = math.inf if added is None else least(np.abs(added))
             if smallest == math.inf or self._absorbs(lost, smallest):
                 return
+        inexact = error > 0.0
         if self.dtype == "float64":
-            met = (error == 0.0) & ((left != 0.0).astype(np.float64) @ (right != 0.0).astype(np.float64) > 0.0)
-            error[met] = self.smallest
-        np.add(error, lost, out=error, where=error > 0.0)
+            inexact |= (left != 0.0).astype(np.float64) @ (right != 0.0).astype(np.float64) > 0.0
+        np.add(error, lost, out=error, where=inexact)
 
     def underflow_of_factors_in_place(self, error: Array, left: Rounded, right: Rounded, operations: int) -> None:
         """The same for the product of two arrays, entry by entry, of which error is 2u of the magnitudes at least."""
@@ -183,9 +183,10 @@ class Arithmetic:
             return
         if smallest == 0.0 and self._absorbs(lost, least(left.magnitude) * least(right.magnitude)):
             return
+        inexact = error > 0.0
         if self.dtype == "float64":
-            error[(error == 0.0) & (left.magnitude > 0.0) & (right.magnitude > 0.0)] = self.smallest
-        np.add(error, lost, out=error, where=error > 0.0)
+            inexact |= (left.magnitude > 0.0) & (right.magnitude > 0.0)
+        np.add(error, lost, out=error, where=inexact)
 
     def _absorbs(self, lost: float, product: float) -> bool:
         """Whether u times the least product leaves what underflow may take far below it, with a factor of 4 to spare.

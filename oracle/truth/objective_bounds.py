@@ -74,10 +74,24 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
         whole += losses.terms * arithmetic.smallest * (whole > 0.0)
         loss = _penalised(Rounded(np.asarray(scale * total(losses.value)), np.asarray(scale * whole)), case, arithmetic)
     error = loss.error + arithmetic.smallest * (loss.error > 0.0)
-    if not sizes + lost <= arithmetic.largest and total(np.abs(losses.value)) + lost > arithmetic.largest:
-        error = np.full_like(error, np.nan)
+    if not sizes + lost <= arithmetic.largest:
+        added = losses if spec.reduction == "none" else _added(losses)
+        error = np.where(_may_overflow(added, arithmetic), np.nan, error)
     loss = Rounded(loss.value, error)
     return loss, gradient if spec.reduction == "sum" else _scaled(gradient, scale, case, arithmetic)
+
+
+def _added(losses: Losses) -> Losses:
+    """The losses as the one sum that a reduction makes of them."""
+    arrays = (np.asarray(total(array)) for array in (np.abs(losses.value), losses.error, losses.size))
+    return Losses(*arrays, losses.terms)
+
+
+def _may_overflow(losses: Losses, arithmetic: Arithmetic) -> Array:
+    """Where nothing is known of a loss: its value may be beyond the largest number, and so may the sum of its terms."""
+    largest = arithmetic.largest
+    result: Array = ~(losses.size + losses.error <= largest) & ~(np.abs(losses.value) + losses.error <= largest)
+    return result
 
 
 def _summed_weights(case: Case) -> int:

@@ -72,9 +72,10 @@ def allow_in_place(
     floor = flushed * (1.0 + farthest)
     if lowest(error) * ABSORBED > floor:
         return
-    if not (lowest(units) if farthest > TAIL else least(units)) * arithmetic.unit * ABSORBED > floor:
+    in_tail = not farthest <= TAIL  # so put, a NaN says nothing of the others
+    if not (lowest(units) if in_tail else least(units)) * arithmetic.unit * ABSORBED > floor:
         inexact = units > 0.0
-        if farthest > TAIL:
+        if in_tail:
             inexact |= far > TAIL
         error += flushed * (1.0 + far) * inexact
 

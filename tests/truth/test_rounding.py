@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from backproof.cases import Case, Domain, build_case
 from backproof.cases.catalogue import ACTIVATIONS, LOSSES
@@ -138,6 +138,9 @@ def entries(gradients: Gradients) -> Any:
 
 
 @given(case=cases(SMALL))
+@example(case_of("1-2,sigmoid,categorical_cross_entropy,none,n4,f64,saturated,s0"))  # one sample's loss is infinite
+@example(case_of("1-2-2,silu-hardsigmoid,linear,batchmean,n2,f64,saturated,s0"))  # an error that underflows
+@example(case_of("1-1-1,silu-hardsigmoid,half_squared_error,sum,n3,f64,saturated,s0"))  # one sample's z is unknown
 def test_bounds_are_ordered_by_what_they_admit(case: Case) -> None:
     """More forms, more subgradients, a rounder dtype: never a smaller entry, and never a NaN."""
     sharp = entries(bound(case))
