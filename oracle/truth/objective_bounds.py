@@ -83,8 +83,8 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
 
 def _added(losses: Losses) -> Losses:
     """The losses as the one sum that a reduction makes of them."""
-    arrays = (np.asarray(total(array)) for array in (np.abs(losses.value), losses.error, losses.size))
-    return Losses(*arrays, losses.terms)
+    value, error, size = (np.asarray(total(array)) for array in (np.abs(losses.value), losses.error, losses.size))
+    return Losses(value, error, size, losses.terms)
 
 
 def _may_overflow(losses: Losses, arithmetic: Arithmetic) -> Array:
