@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from backproof.campaign.sources import digest, file_of, sources
+from backproof.campaign.sources import digest, path_of, sources
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Candidate, CandidateError, load
 from backproof.candidates.layout import Declaration
@@ -81,7 +81,7 @@ def shipment(candidate: Candidate) -> Shipment | str:
     if not isinstance(candidate, FunctionCandidate):
         return str(text)
     content = sources(text)
-    file = file_of(text) if ".py" in text and not text.startswith("exec:") else None
+    file = path_of(text)
     other = candidate.declaration is not getattr(candidate, "declared", candidate.declaration)
     return Shipment(
         text=text,
@@ -114,8 +114,8 @@ def _unpacked(sent: Shipment) -> Candidate:
         file = folder / PurePosixPath(name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    path, _, name = sent.text.rpartition(".py")
-    text = f"{folder / Path(f'{path}.py').name}{name}"
+    own = str(path_of(sent.text))
+    text = f"{folder / Path(own).name}{sent.text.removeprefix(own)}"
     (found_there,) = load(text, timeout=sent.timeout, apart=True)
     return Shipped(sent.text, _declared(found_there, sent), str(folder), sent.prefix)
 
