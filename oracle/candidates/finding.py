@@ -16,15 +16,14 @@ from typing import Final, TypeVar
 
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import TIMEOUT, CandidateError
+from backproof.candidates.ending import TerminatedError
 from backproof.candidates.layout import MARK
 from backproof.candidates.patience import Patience
 from backproof.candidates.steps import made
-from backproof.candidates.watch import OutOfTimeError, place, within
+from backproof.candidates.watch import IMPORT, OutOfTimeError, place, within
 from backproof.candidates.wording import said
 
 FUNCTION: Final = "loss_and_gradients"
-IMPORT: Final = 30.0
-"""Seconds that importing a candidate's file may take."""
 Result = TypeVar("Result")
 FILE: Final = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[\w.]+))?")
 MODULE: Final = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[\w.]+)")
@@ -116,7 +115,7 @@ def _imported(where: str, run: Callable[[], Result], *, home: str | None = None)
             f"importing {where} took more than {IMPORT:g} s and was stopped{place(error, home)}: what is to run only "
             'when the file is a script, like training, goes below `if __name__ == "__main__":`'
         ) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TerminatedError):
         raise
     except BaseException as error:
         at = "" if isinstance(error, SyntaxError) else place(error, home)
