@@ -29,6 +29,13 @@ def check_place(path: Path) -> None:
     try:
         if path.exists() and not (path.is_dir() and ((path / ENVIRONMENT).is_file() or not any(path.iterdir()))):
             raise ReportError(f"{path} exists and is no report of ours: it stays as it is. Name another directory.")
+        here, wanted = Path.cwd(), path.resolve()
+        if wanted in (here, *here.parents):
+            raise ReportError(
+                f"a report takes its directory's place, and you are in {wanted}: name another, like --report report"
+            )
+        if path.name == "..":
+            raise ReportError(f"{path} has no name that a report could be given: name {wanted}")
         nearest = next(folder for folder in path.absolute().parents if folder.exists())
     except PermissionError:
         hindrance = errno.EACCES

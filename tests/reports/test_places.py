@@ -43,6 +43,22 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         check_place(tmp_path / "report")
 
 
+def test_where_somebody_is_no_report_can_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The current directory would be one that is not there any more; nor can it be named from within."""
+    (tmp_path / ENVIRONMENT).write_text("{}")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for path in (Path(), tmp_path / "empty", Path("nowhere/.."), Path("..")):
+        with pytest.raises(
+            ReportError, match=rf", and you are in {path.resolve()}: name another, like --report report$"
+        ):
+            check_place(path)
+    (tmp_path / "other" / "below").mkdir(parents=True)
+    (tmp_path / "other" / ENVIRONMENT).write_text("{}")
+    with pytest.raises(ReportError, match=rf"has no name that a report could be given: name {tmp_path / 'other'}$"):
+        check_place(tmp_path / "other" / "below" / "..")
+
+
 def test_a_place_that_is_lost_after_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What could be written a moment ago cannot be any more: the same sentence."""
 
