@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from backproof.candidates.ending import in_order
 from backproof.commands.check import check
 from backproof.commands.explain import explain
 from backproof.commands.faults import faults
@@ -40,7 +41,8 @@ app = typer.Typer(
 
 def main() -> None:
     """The console script."""
-    app(prog_name="backproof")
+    with in_order():
+        app(prog_name="backproof")
 
 
 def _version(asked: bool) -> None:

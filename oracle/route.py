@@ -83,12 +83,12 @@ def check(
     fails. certify: measure every true error, by exact arithmetic. workers: processes; by the number of cases where it
     is left out. scheduler: the address of a Dask cluster's, whose workers are to do it. report: a directory for the
     tables; until it is complete, every finished shard is kept beside it, and the same call goes on from there (not for
-    a candidate without a text, which is not known again). resume: there has to be something to go on from. stop_after:
-    end after so many cases that disagree, with the first shard, in their order, by which there are as many. rows: how
-    many networks have all of their rows in `checks`, see `limits`. keep: hold these rows in the Report, and not only
-    its counts. diagnosis: say which equation is wrong, and why. hints: how much of that is told, "none", "where" or
-    "all". command: noted in the report. timeout: seconds that a candidate which is named by a text may take for one
-    case. notice: hears what else is to be said. Ctrl-C ends the run with what is done.
+    a candidate without a text, or whose files are not found: it is not known again). resume: there has to be something
+    to go on from. stop_after: end after so many cases that disagree, with the first shard, in their order, by which
+    there are as many. rows: how many networks have all of their rows in `checks`, see `limits`. keep: hold these rows
+    in the Report, and not only its counts. diagnosis: say which equation is wrong, and why. hints: how much of that is
+    told, "none", "where" or "all". command: noted in the report. timeout: seconds that a candidate which is named by a
+    text may take for one case. notice: hears what else is to be said. Ctrl-C ends the run with what is done.
 
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError or ValueError, each of which
     says what to do about it.
@@ -149,9 +149,7 @@ def check(
         certificate=Certificate() if certify else None,
     )
     place = None if report is None else Path(report)
-    known = None
-    if place is not None and getattr(subject, "text", None) is not None:
-        known = fingerprint(subject, tasks[0], ids=ids, timeout=timeout, cases=cases, rows=rows)
+    known = None if place is None else fingerprint(subject, tasks[0], ids=ids, cases=cases, rows=rows)
     with _journaled(place, known, len(tasks), resume=resume, notice=notice) as campaign.journal:
         with open_archive(place, keep=keep, journal=campaign.journal) as archive:
             with _stoppable() as campaign.stopped, closing(campaign.shards()) as shards:
@@ -197,7 +195,11 @@ def _journaled(
     """The journal of a run that writes a report and can be known again."""
     if place is None or known is None:
         if resume:
-            what = "that writes a report: name its directory" if place is None else "whose candidate has a text"
+            what = (
+                "that writes a report: name its directory"
+                if place is None
+                else "whose candidate has a text, and files that are found"
+            )
             raise ReportError(f"only a run can be resumed {what}")
         yield None
         return

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -45,6 +46,8 @@ def report_directory(path: Path) -> Iterator[Path]:
     check_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"{escape(_aside(path))}*"):
+            _settle(left, path)  # somebody was killed in the middle of it
         fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
         raise ReportError(f"cannot write a report at {path}: {error.strerror}") from error
@@ -63,16 +66,25 @@ def _take_place(fresh: Path, path: Path) -> None:
     if not path.exists():
         fresh.rename(path)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    path.rename(old / path.name)
+    old = Path(tempfile.mkdtemp(prefix=_aside(path), dir=path.parent))
     try:
+        path.rename(old / path.name)
         fresh.rename(path)
-    except OSError:
-        (old / path.name).rename(path)
-        raise
     finally:
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
+        _settle(old, path)
+
+
+def _aside(path: Path) -> str:
+    """What the directories begin with that an older report waits in."""
+    return f".{path.name}.old."
+
+
+def _settle(old: Path, path: Path) -> None:
+    """Put the older report back where nothing has come in its place; then its directory is of no more use."""
+    if not path.exists() and (old / path.name).exists():
+        (old / path.name).rename(path)
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
 
 
 class TableWriter:

@@ -1,7 +1,9 @@
 """What holds for every test: Hypothesis' profiles, one thread for PyTorch, and what is traced for coverage."""
 
 import gc
-from collections.abc import Generator
+import os
+import time
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in folders):
             item.add_marker("no_cover")
+
+
+@pytest.fixture
+def is_gone() -> Callable[[int], bool]:
+    """Whether a process that was to end has ended, or does in a moment."""
+
+    def gone(process: int) -> bool:
+        deadline = time.monotonic() + 10.0
+        while time.monotonic() < deadline:
+            try:
+                os.kill(process, 0)
+            except ProcessLookupError:
+                return True
+            time.sleep(0.05)
+        return False
+
+    return gone
 
 
 @pytest.fixture

@@ -99,7 +99,8 @@ def examine_there(task: Task, candidate: Shipment | str, wanted: Mapping[str, st
             f"{'; '.join(differing)}. Install the same there"
         )
     with _ONE:
-        return examine_shard(replace(task, candidate=candidate if isinstance(candidate, str) else candidate.unpacked()))
+        found = candidate if isinstance(candidate, str) else candidate.unpacked(_folder())
+        return examine_shard(replace(task, candidate=found))
 
 
 def _name() -> str:
@@ -109,6 +110,16 @@ def _name() -> str:
         return str(get_worker().address)
     except ValueError:
         return "here"
+
+
+def _folder() -> str | None:
+    """A worker's own: the next one on the machine removes that of one that was killed."""
+    from distributed import get_worker
+
+    try:
+        return str(get_worker().local_directory)
+    except ValueError:
+        return None
 
 
 @contextmanager

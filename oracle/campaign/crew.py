@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, parent_process, util
 from typing import TYPE_CHECKING, Final, Protocol
 
 from backproof.campaign.shards import CASES_PER_SHARD, Shard, Task, examine_shard
 from backproof.campaign.tally import Tally
+from backproof.candidates.child import end_all
 
 if TYPE_CHECKING:
     from pebble import ProcessPool
@@ -170,7 +171,7 @@ class Pool:
 
     def submit(self, task: Task) -> Future[Shard]:
         """A task for the next worker that is free."""
-        found: Future[Shard] = self._pool.schedule(examine_shard, args=[task])
+        found: Future[Shard] = self._pool.schedule(_examined_here, args=[task])
         return found
 
     def result(self, future: Future[Shard]) -> Shard:
@@ -231,9 +232,16 @@ def pool_of(workers: int) -> Iterator[Pool]:
 
 
 def _become_worker() -> None:
-    """Ctrl-C is the parent's to handle, and what a candidate prints is no result."""
+    """Ctrl-C is the parent's to handle, and what a candidate prints is no result; no candidate's process stays."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = sys.stderr
+    util.Finalize(None, end_all, exitpriority=0)  # which the pool's own answer to SIGTERM comes to, too
+
+
+def _examined_here(task: Task) -> Shard:
+    """What a worker does; nobody takes it any more when the parent was killed."""
+    parent = parent_process()
+    return examine_shard(task, stopped=None if parent is None else lambda: not parent.is_alive())
 
 
 def processors() -> int:

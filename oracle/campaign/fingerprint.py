@@ -9,6 +9,7 @@ from typing import Final
 
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.sources import digest, own_digest, sources
+from backproof.candidates.builtin import BUILTIN
 from backproof.candidates.contract import Candidate
 from backproof.environment import environment
 
@@ -30,16 +31,23 @@ def versions() -> dict[str, str]:
 
 
 def fingerprint(
-    candidate: Candidate, task: Task, *, ids: Sequence[str], timeout: float, cases: int, rows: int
-) -> dict[str, str]:
-    """That of a run, by any of its tasks, and the cases that were named for all of them."""
-    named = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    candidate: Candidate, task: Task, *, ids: Sequence[str], cases: int, rows: int
+) -> dict[str, str] | None:
+    """That of a run, by any of its tasks, and the cases that were named for all of them.
+
+    None for a candidate without a text, and for one whose files are not found: nothing would show that it has changed.
+    """
     text = getattr(candidate, "text", None)
+    files = {} if text is None else sources(text)
+    if text is None or not (files or text in BUILTIN):
+        return None
+    named = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    patience = getattr(candidate, "patience", None)
     return {
         "candidate": candidate.name,
-        "its sources": _NOTHING if text is None else digest(sources(text)),
+        "its sources": digest(files),
         "its declaration": repr(getattr(candidate, "declaration", None)),
-        "its seconds": f"{timeout:g}",
+        "its seconds": _NOTHING if patience is None else f"{patience.timeout:g}",
         "domain": repr(task.domain),
         "seed": str(task.seed),
         "cases": str(cases),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from backproof.campaign.tally import Sort, Tally, sort_of
-from backproof.candidates.contract import Candidate, load
+from backproof.candidates.contract import TIMEOUT, Candidate, load
 from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
@@ -39,10 +39,11 @@ def drawn(domain: Domain, *, seed: int, cases: int) -> Iterator[NetworkSpec]:
 class Task:
     """What a worker needs to know.
 
-    `candidate` is a CANDIDATE text where a process must find it again, else the candidate itself. `ids` names the cases
-    instead of drawing them from the domain; `vectors` hold them, with the reference. `keep` asks for the rows of the
-    tables, `whole` for those that agree too, less the discrepancies of the sorts in `full`; `certify` for every true
-    error. `stop_after` so many cases that disagree, the rest of the shard is left out.
+    `candidate` is a CANDIDATE text where a process must find it again, else the candidate itself, which knows
+    its own `timeout`, in seconds for one case. `ids` names the cases instead of drawing them from the domain; `vectors`
+    hold them, with the reference. `keep` asks for the rows of the tables, `whole` for those that agree too, less the
+    discrepancies of the sorts in `full`; `certify` for every true error. `stop_after` so many cases that disagree, the
+    rest of the shard is left out.
     """
 
     candidate: Candidate | str
@@ -50,6 +51,7 @@ class Task:
     seed: int
     shard: int
     count: int
+    timeout: float = TIMEOUT
     truth: Truth = "torch"
     strict_kinks: bool = False
     keep: bool = False
@@ -71,7 +73,9 @@ class Task:
         if getattr(self.candidate, "travels", False):
             return self
         text = self.candidate if isinstance(self.candidate, str) else getattr(self.candidate, "text", None)
-        return None if text is None else replace(self, candidate=text)
+        patience = getattr(self.candidate, "patience", None)
+        timeout = self.timeout if patience is None else patience.timeout
+        return None if text is None else replace(self, candidate=text, timeout=timeout)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def examine_shard(
     stopped: Callable[[], bool] | None = None,
 ) -> Shard:
     """Examine every case of a task; `progress` hears (cases, wrong cases) after each, `stopped` ends it early."""
-    candidate = load(task.candidate)[0]
+    candidate = load(task.candidate, timeout=task.timeout)[0]
     certificate = Certificate() if task.certify else None
     examiner = Examiner(candidate, truth=task.truth, certificate=certificate, vectors=task.vectors)
     tally = Tally()

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from backproof.campaign.sources import digest, file_of, sources
+from backproof.campaign.sources import digest, path_of, sources
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Candidate, CandidateError, load
 from backproof.candidates.layout import Declaration
@@ -20,7 +20,7 @@ from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 
 _FOLDERS: Final[list[tempfile.TemporaryDirectory[str]]] = []
-"""Where this process has unpacked candidates; they are removed when it ends."""
+"""Where this process has unpacked candidates; they are removed when it ends, unless it is killed."""
 
 
 class ShipmentError(CandidateError):
@@ -43,9 +43,12 @@ class Shipment:
     prefix: str
     redeclared: tuple[Declaration | None, ...] = ()
 
-    def unpacked(self) -> Candidate:
-        """The candidate, made here once for all tasks.  Raises CandidateError."""
-        return _unpacked(self)
+    def unpacked(self, below: str | None = None) -> Candidate:
+        """The candidate, made here once for all tasks.  Raises CandidateError.
+
+        below: the folder in which its files are to lie, where somebody empties that when this process was killed.
+        """
+        return _unpacked(self, below)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ class Shipped:
         answer = self.found.answer(case)
         if not answer.message:
             return answer
-        return replace(answer, message=answer.message.replace(f"{self.folder}/", self.prefix))
+        message = answer.message.replace(f"{self.folder}/", self.prefix)
+        if below := _prefix(Path(self.folder) / "file"):  # where the current directory of the other machine is above it
+            message = message.replace(below, self.prefix)
+        return replace(answer, message=message)
 
 
 def shipment(candidate: Candidate) -> Shipment | str:
@@ -81,7 +87,7 @@ def shipment(candidate: Candidate) -> Shipment | str:
     if not isinstance(candidate, FunctionCandidate):
         return str(text)
     content = sources(text)
-    file = file_of(text) if ".py" in text and not text.startswith("exec:") else None
+    file = path_of(text)
     other = candidate.declaration is not getattr(candidate, "declared", candidate.declaration)
     return Shipment(
         text=text,
@@ -102,20 +108,20 @@ def _prefix(file: Path) -> str:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(sent: Shipment) -> Candidate:
+def _unpacked(sent: Shipment, below: str | None) -> Candidate:
     if not sent.files:
         found = digest(sources(sent.text))
         if found != sent.digest:
             raise ShipmentError(f"{sent.text} is not the same on all machines: its files differ, or are not there")
         return _declared(load(sent.text, timeout=sent.timeout, apart=True)[0], sent)
-    _FOLDERS.append(tempfile.TemporaryDirectory(prefix="backproof-"))
+    _FOLDERS.append(tempfile.TemporaryDirectory(prefix="backproof-", dir=below))
     folder = Path(_FOLDERS[-1].name).resolve()
     for name, content in sent.files:
         file = folder / PurePosixPath(name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    path, _, name = sent.text.rpartition(".py")
-    text = f"{folder / Path(f'{path}.py').name}{name}"
+    own = str(path_of(sent.text))
+    text = f"{folder / Path(own).name}{sent.text.removeprefix(own)}"
     (found_there,) = load(text, timeout=sent.timeout, apart=True)
     return Shipped(sent.text, _declared(found_there, sent), str(folder), sent.prefix)
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from backproof.candidates.contract import Answer, Failure
+from backproof.candidates.ending import TerminatedError
 from backproof.candidates.handed import Handed
 from backproof.candidates.layout import Declaration, Kind, Layout
 from backproof.candidates.patience import Patience
@@ -94,7 +95,7 @@ class FunctionCandidate:
         except OutOfTimeError as error:
             message = f"interrupted after {seconds:g} s without an answer{place(error, _file(self.function))}"
             return Answer(failure="timeout", message=message)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TerminatedError):
             raise
         except BaseException as error:  # noqa: BLE001  whatever it raises is its verdict, not our crash
             return Answer(failure="error", message=_told(error, self.function))

@@ -52,6 +52,15 @@ class StrayError(ChildError):
         super().__init__("error", message)
 
 
+_RUNNING: Final[weakref.WeakSet[Child]] = weakref.WeakSet()
+
+
+def end_all() -> None:
+    """End every process that this one has started: for one that ends without all that Python does in the end."""
+    for child in list(_RUNNING):
+        child.end()
+
+
 class Child:
     """A running process. `echo` also passes on what it writes to stderr.  Raises OSError where it cannot start."""
 
@@ -76,7 +85,11 @@ class Child:
         for pipe in self._open:
             self._selector.register(pipe, selectors.EVENT_READ)
         self.end = weakref.finalize(self, _end, process, self._selector)
-        """Kill the process and all that it started; also done when the object goes, and when Python ends."""
+        """Kill the process and all that it started; also done when the object goes, and when Python ends in order.
+
+        Where a signal is to end Python, that takes `ending.in_order`, or `end_all`.
+        """
+        _RUNNING.add(self)
 
     def ask(self, line: bytes, *, patience: float, limit: int) -> bytes:
         """The line that answers `line`, without its end; `patience` in seconds, `limit` in bytes.

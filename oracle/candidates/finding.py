@@ -16,18 +16,18 @@ from typing import Final, TypeVar
 
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import TIMEOUT, CandidateError
+from backproof.candidates.ending import TerminatedError
 from backproof.candidates.layout import MARK
 from backproof.candidates.patience import Patience
 from backproof.candidates.steps import made
-from backproof.candidates.watch import OutOfTimeError, place, within
+from backproof.candidates.watch import IMPORT, OutOfTimeError, place, within
 from backproof.candidates.wording import said
 
 FUNCTION: Final = "loss_and_gradients"
-IMPORT: Final = 30.0
-"""Seconds that importing a candidate's file may take."""
 Result = TypeVar("Result")
-_FILE: Final = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[\w.]+))?")
-_MODULE: Final = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[\w.]+)")
+FILE: Final = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[\w.]+))?")
+MODULE: Final = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<name>[\w.]+)")
+"""The two forms of a CANDIDATE text that names Python functions."""
 
 
 def find(text: str, *, timeout: float = TIMEOUT) -> tuple[FunctionCandidate, ...]:
@@ -37,13 +37,12 @@ def find(text: str, *, timeout: float = TIMEOUT) -> tuple[FunctionCandidate, ...
 
     Raises CandidateError where there is none, or where importing the file fails.
     """
-    if matched := _FILE.fullmatch(text):
+    if matched := FILE.fullmatch(text):
         path, name = Path(matched["path"]), matched["name"]
         module, where = _module_from_file(path), matched["path"]
-    elif matched := _MODULE.fullmatch(text):
+    elif matched := MODULE.fullmatch(text):
         name, where = matched["name"], matched["module"]
-        if not {"", str(Path.cwd())} & set(sys.path):
-            sys.path.insert(0, str(Path.cwd()))
+        sys.path[:] = search_path()
         module = _imported(f"module {where!r}", lambda: importlib.import_module(where))
     else:
         raise CandidateError(
@@ -51,6 +50,12 @@ def find(text: str, *, timeout: float = TIMEOUT) -> tuple[FunctionCandidate, ...
         )
     names = [name] if name else _names(module, where)
     return tuple(replace(_candidate(module, where, name), patience=Patience(timeout)) for name in names)
+
+
+def search_path() -> list[str]:
+    """Where the module of a candidate is looked for: the current directory first, unless it is among the others."""
+    here = str(Path.cwd())
+    return sys.path if {"", here} & set(sys.path) else [here, *sys.path]
 
 
 def wrap(given: object) -> FunctionCandidate:
@@ -110,7 +115,7 @@ def _imported(where: str, run: Callable[[], Result], *, home: str | None = None)
             f"importing {where} took more than {IMPORT:g} s and was stopped{place(error, home)}: what is to run only "
             'when the file is a script, like training, goes below `if __name__ == "__main__":`'
         ) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TerminatedError):
         raise
     except BaseException as error:
         at = "" if isinstance(error, SyntaxError) else place(error, home)

@@ -18,17 +18,20 @@ from typing import Any, BinaryIO, Final
 
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Array, CandidateError
+from backproof.candidates.deadman import Deadman
 from backproof.candidates.layout import Declaration
 from backproof.candidates.patience import Patience
 from backproof.candidates.steps import made
+from backproof.candidates.watch import IMPORT
 from backproof.cases.case import Case
 
 
 @dataclass(frozen=True)
 class Load:
-    """The greeting: the CANDIDATE text of Python functions."""
+    """The greeting: the CANDIDATE text of Python functions, and how long importing them is waited for."""
 
     text: str
+    seconds: float = IMPORT
 
 
 @dataclass(frozen=True)
@@ -76,22 +79,26 @@ def number_of(line: bytes) -> int:
 def main() -> None:
     """What the process does."""
     with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
         os.dup2(2, 1)
         sys.stdout = sys.stderr
         faulthandler.enable(all_threads=False)
         try:
-            serve(requests, answers)
+            deadman = Deadman()
+            serve(deadman.lines(requests), answers, deadman)
         except OSError:
             print(LOST, file=sys.stderr, flush=True)
             os._exit(1)  # whatever else is to be closed may be gone, too
 
 
-def serve(requests: Iterable[bytes], answers: BinaryIO) -> None:
+def serve(requests: Iterable[bytes], answers: BinaryIO, deadman: Deadman | None = None) -> None:
     """Answer each line with a line; a copy of the process, which os.fork() has made and that comes back, only once."""
     host, own = Host(), os.getpid()
     for line in requests:
-        answers.write(packed(host.reply(unpacked(line)), number_of(line)) + b"\n")
+        message = unpacked(line)
+        if deadman is not None:
+            deadman.watch(message.seconds)
+        answers.write(packed(host.reply(message), number_of(line)) + b"\n")
         answers.flush()
         if os.getpid() != own:
             os._exit(0)

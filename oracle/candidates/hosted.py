@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 from backproof.candidates.callables import FunctionCandidate, elsewhere
 from backproof.candidates.child import ChildError, StrayError, quoted
 from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
-from backproof.candidates.correspondence import Correspondence
+from backproof.candidates.correspondence import START, Correspondence
 from backproof.candidates.host import LOST, Load, Question, number_of, packed, unpacked
 from backproof.candidates.layout import Declaration
 from backproof.candidates.patience import Patience
@@ -115,7 +115,9 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
     # With our own search path, so that the host finds the same modules, and nothing else before them.
     code = f"import sys; sys.path[:] = {sys.path!r}; from backproof.candidates.host import main; main()"
     command = [sys.executable, "-c", code]
-    host = Correspondence(command, greeting=packed(Load(text)), timeout=timeout, grace=GRACE, echo=True)
+    host = Correspondence(
+        command, greeting=packed(Load(text, max(START, timeout))), timeout=timeout, grace=GRACE, echo=True
+    )
     try:
         found = unpacked(host.greet())
     except ChildError as error:

@@ -72,6 +72,9 @@ REPLY: Final = MappingProxyType(
 DESCRIPTION: Final = ("domain", "samples", "weights", "bias", "targets", "kind", "learning_rate")
 """The keys that an answer to DESCRIBE may have: what @candidate takes."""
 
+_DIGITS: Final = 18
+"""As many as a whole number of 64 bits always has room for."""
+
 # Strings come first, so that what stands in one is left alone; then C's way to print what is no number.
 _SPELLINGS: Final = re.compile(
     r'"(?:[^"\\]|\\.)*"|(?<!\w)(?P<sign>[-+]?)(?:(?P<nan>nan)\b(?:\(\w*\))?|inf(?:inity)?\b)', re.IGNORECASE
@@ -219,12 +222,17 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole)
     except ValueError:
         respelled = _SPELLINGS.sub(_json_spelling, text)
         if respelled == text:
             raise
-        return json.loads(respelled)
+        return json.loads(respelled, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | float:
+    """A number without point and exponent, as JavaScript writes floats below 1e21: beyond 64 bits it is a float."""
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
 
 
 def _json_spelling(found: re.Match[str]) -> str:

@@ -23,6 +23,9 @@ _OURS: Final = str(Path(__file__).parent)
 
 _IMPORTLIB: Final = str(Path(importlib.__file__).parent)
 
+IMPORT: Final = 30.0
+"""Seconds that importing a candidate's file may take."""
+
 AGAIN: Final = 0.25
 """Seconds until an interruption that was caught is repeated."""
 

@@ -6,8 +6,10 @@ that are ones, then small integers, before they are anything else.
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -51,16 +53,33 @@ def smallest(
     )
     for domain in _around(inquiry.domain, failing):
         try:
-            found = find(
-                specs(domain),
-                _shows(inquiry, hypothesis, rivals),
-                settings=kind,
-                random=random.Random(0),  # noqa: S311  a fixed choice of examples, and no secret
-            )
+            with _nothing_stored():
+                found = find(
+                    specs(domain),
+                    _shows(inquiry, hypothesis, rivals),
+                    settings=kind,
+                    random=random.Random(0),  # noqa: S311  a fixed choice of examples, and no secret
+                )
         except NoSuchExample:
             continue
         return inquiry.exhibit(build_case(found))
     return None
+
+
+@contextmanager
+def _nothing_stored() -> Iterator[None]:
+    """Hypothesis makes no folder in the current directory: even without a database it keeps what it reads in modules.
+
+    Where nothing can be written, it does without.
+    """
+    from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
+
+    before: Any = storage_directory(intent_to_write=False)  # a path, or in later versions something that has one
+    set_hypothesis_home_dir(os.devnull)
+    try:
+        yield
+    finally:
+        set_hypothesis_home_dir(getattr(before, "path", before))
 
 
 def _shows(

@@ -41,11 +41,22 @@ def loss_and_gradients(network, x, y):
 
 
 def started(folder: Path, *words: str) -> subprocess.Popen:
-    """A part of dask in a folder of its own."""
+    """A part of dask in a folder of its own, which also has what is temporary."""
     folder.mkdir()
     with (folder / "log.txt").open("w") as log:
         command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard"]
-        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        own = {**os.environ, "TMPDIR": str(folder)}
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=own)
+
+
+def end(process: subprocess.Popen) -> None:
+    """As somebody does who wants it to put away its things; a worker whose scheduler goes meanwhile may not end."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def until(holds, *processes: subprocess.Popen) -> None:
@@ -90,10 +101,14 @@ def test_a_cluster_that_loses_a_worker_writes_the_same_bytes(tmp_path: Path, mon
         assert killed
         assert processes[2].poll() is None
         assert found.tally.cases == 150
+        folders = [folder for folder in tmp_path.glob("worker */**/backproof-*") if folder.is_dir()]
+        assert folders
+        assert all(folder.parent.name.startswith("worker-") for folder in folders), "which dask removes"
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        for process in reversed(processes):
+            end(process)
+    left = [folder for folder in folders if folder.exists()]
+    assert all(folder.is_relative_to(tmp_path / "worker 1") for folder in left)
     check("net.py", **options, workers=1, report=tmp_path / "near")
     assert files(tmp_path / "far") == files(tmp_path / "near")
     assert "net.py:9" in (tmp_path / "far" / "discrepancies.csv").read_text()

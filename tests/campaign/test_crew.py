@@ -1,9 +1,12 @@
 """Whoever examines shards: their order, what is done when a worker dies, and when nobody is left."""
 
 import signal
+import time
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +14,7 @@ from backproof.campaign import crew
 from backproof.campaign.crew import NOTHING, CrewError, DeathError, examined
 from backproof.campaign.shards import Shard, Task
 from backproof.campaign.tally import Tally
+from backproof.candidates.contract import load
 from backproof.cases.domain import Domain
 
 TASK = Task(candidate="scratch", domain=Domain(losses="mse"), seed=0, shard=0, count=4, truth="exact")
@@ -111,6 +115,44 @@ def test_stopping_yields_what_is_done_and_says_so():
     assert found[-1] == -1
     assert sorted(found[:-1]) == sorted(kept)
     assert len(workers.submitted) <= workers.window
+
+
+HANGING = """
+import os, time
+from backproof import Domain, candidate
+
+@candidate(Domain(depth=1, losses="mse", activations="tanh"))
+def loss_and_gradients(network, x, y):
+    with open({mark!r}, "w") as mark:
+        mark.write(f"{{os.getpid()}}\\n")
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+
+
+def test_a_pool_that_is_left_leaves_no_process_of_a_candidate(tmp_path: Path, is_gone):
+    """One that cannot be interrupted, in the middle of an answer, as after Ctrl-C."""
+    mark = tmp_path / "mark"
+    (tmp_path / "net.py").write_text(HANGING.format(mark=str(mark)))
+    (candidate,) = load(str(tmp_path / "net.py"), apart=True, timeout=600.0)
+    with crew.pool_of(1) as pool:
+        pool.submit(replace(TASK, candidate=candidate, domain=candidate.domain))
+        deadline = time.monotonic() + 120
+        while not (mark.exists() and mark.read_text().endswith("\n")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    candidate.host.close()
+    assert is_gone(int(mark.read_text()))
+
+
+def test_a_worker_does_not_go_on_for_a_parent_that_was_killed(monkeypatch: pytest.MonkeyPatch):
+    """Nobody would take what it finds."""
+    for alive, cases in ((True, TASK.count), (False, 0)):
+        monkeypatch.setattr(crew, "parent_process", lambda alive=alive: SimpleNamespace(is_alive=lambda: alive))
+        assert crew._examined_here(TASK).tally.cases == cases
 
 
 @pytest.mark.parametrize(

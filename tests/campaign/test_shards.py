@@ -1,6 +1,7 @@
 """One shard: the same cases and rows for the same task, whoever does it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,16 @@ def test_task_is_portable_where_its_candidate_has_a_text():
     assert replace(TASK, candidate=scratch).portable() == TASK
     (function,) = load(lambda network, x, y: None)
     assert replace(TASK, candidate=function).portable() is None
+
+
+def test_task_takes_its_candidates_seconds_along(tmp_path: Path):
+    """What another process finds again by its text is waited for as long as here."""
+    path = tmp_path / "net.py"
+    path.write_text("def loss_and_gradients(network, x, y):\n    while True: pass\n")
+    (endless,) = load(str(path), timeout=0.05)
+    task = replace(TASK, candidate=endless, domain=endless.domain, count=1).portable()
+    assert (task.candidate, task.timeout) == (f"{path}:loss_and_gradients", 0.05)
+    assert "interrupted after 0.05 s" in examine_shard(task).checks["note"].to_pylist()[0]
 
 
 def test_shard_has_a_row_for_each_check():

@@ -56,6 +56,17 @@ def test_a_file_travels_with_what_it_imports(folder: Path):
     assert sent.unpacked() is there
 
 
+def test_a_message_names_a_file_as_at_home_wherever_it_was_unpacked(folder: Path, tmp_path: Path):
+    """Also below the current directory of a worker, from which messages name files."""
+    (here,) = load("nets/net.py", apart=True)
+    (tmp_path / "worker").mkdir()
+    there = shipment(here).unpacked(str(tmp_path / "worker"))
+    assert Path(there.folder).parent == tmp_path / "worker"
+    assert there.answer(CASE).message == here.answer(CASE).message == "RuntimeError: twice is 2 (nets/net.py:8)"
+    here.host.close()
+    there.found.host.close()
+
+
 def test_built_in_ones_go_by_name_and_objects_not_at_all():
     """Each machine has its own."""
     assert shipment(load("scratch")[0]) == "scratch"

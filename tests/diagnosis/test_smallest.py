@@ -1,9 +1,12 @@
 """The smallest network: in the domain, wrong by the named mistake, and of numbers that one can compute with by hand."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
@@ -45,6 +48,27 @@ def test_smallest_network_is_as_small_as_the_mistake_allows(name, position, widt
     assert all(np.array_equal(array, np.trunc(array)) for array in (*found.case.weights, found.case.x, found.case.y))
     assert smallest(inquiry, FAILING, hypothesis).case.spec == found.case.spec
     assert build_case(NetworkSpec.parse(found.case.spec.id)).spec == found.case.spec
+
+
+def test_hypothesis_has_no_folder_while_it_shrinks(tmp_path):
+    """Nobody wants one beside a network that was checked; whoever had one has it again."""
+    seen, hypothesis = set(), of("derivative_missing")
+
+    def home():
+        return getattr(found := storage_directory(intent_to_write=False), "path", found)
+
+    class Noting(Planted):
+        def answer(self, case):
+            seen.add(home())
+            return super().answer(case)
+
+    before = home()
+    set_hypothesis_home_dir(tmp_path)
+    try:
+        smallest(Inquiry(Noting(hypothesis.plants, Domain(dtypes="float64"))), FAILING, hypothesis)
+        assert (seen, home()) == ({Path(os.devnull)}, tmp_path)
+    finally:
+        set_hypothesis_home_dir(before)
 
 
 def test_smallest_network_is_of_the_failing_kind_and_in_the_domain(handwritten):

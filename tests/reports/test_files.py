@@ -87,6 +87,40 @@ def test_an_older_report_is_back_if_it_cannot_be_replaced(tmp_path: Path, monkey
     assert content(place) == {ENVIRONMENT: b"old"}
 
 
+def test_an_older_report_that_cannot_be_moved_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As where something is mounted there; nothing is left beside it."""
+    place = tmp_path / "report"
+    with report_directory(place) as fresh:
+        (fresh / ENVIRONMENT).write_text("old")
+    rename = Path.rename
+
+    def busy(self: Path, target: Path) -> Path:
+        if self == place:
+            raise OSError(16, "Device or resource busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", busy)
+    with pytest.raises(ReportError, match="Device or resource busy"), report_directory(place) as fresh:
+        (fresh / ENVIRONMENT).write_text("new")
+    assert content(place) == {ENVIRONMENT: b"old"}
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_an_older_report_is_back_after_a_kill_in_the_middle(tmp_path: Path):
+    """The next one that is written there finds it, whatever then comes of that; what was in its way is removed."""
+    place = tmp_path / "re[p]ort"
+    aside = tmp_path / ".re[p]ort.old.abc"
+    for there, content_then in ((False, b"old"), (True, b"new")):
+        (aside / place.name).mkdir(parents=True)
+        (aside / place.name / ENVIRONMENT).write_text("old")
+        if there:
+            (place / ENVIRONMENT).write_text("new")
+        with pytest.raises(KeyError), report_directory(place):
+            raise KeyError
+        assert content(place) == {ENVIRONMENT: content_then}
+        assert list(tmp_path.iterdir()) == [place]
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_is_no_report_stays_as_it_is(tmp_path: Path, kind: str):
     """--report . must not cost anybody a folder."""

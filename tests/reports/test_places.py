@@ -1,6 +1,9 @@
 """Where a report may stand, asked before anything is written; and one file, whole or not at all."""
 
+import fcntl
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +43,22 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         check_place(tmp_path / "report")
 
 
+def test_where_somebody_is_no_report_can_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The current directory would be one that is not there any more; nor can it be named from within."""
+    (tmp_path / ENVIRONMENT).write_text("{}")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for path in (Path(), tmp_path / "empty", Path("nowhere/.."), Path("..")):
+        with pytest.raises(
+            ReportError, match=rf", and you are in {path.resolve()}: name another, like --report report$"
+        ):
+            check_place(path)
+    (tmp_path / "other" / "below").mkdir(parents=True)
+    (tmp_path / "other" / ENVIRONMENT).write_text("{}")
+    with pytest.raises(ReportError, match=rf"has no name that a report could be given: name {tmp_path / 'other'}$"):
+        check_place(tmp_path / "other" / "below" / "..")
+
+
 def test_a_place_that_is_lost_after_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What could be written a moment ago cannot be any more: the same sentence."""
 
@@ -74,6 +93,51 @@ def test_a_file_that_is_not_completed_leaves_no_trace(tmp_path: Path):
         place(path, broken())
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path):
+    """Whether the target is there yet or not."""
+    target, link = tmp_path / "results" / "file", tmp_path / "link"
+    link.symlink_to(target)
+    for text in (b"first", b"second"):
+        place(link, [text])
+        assert link.is_symlink()
+        assert target.read_bytes() == text
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert sorted(tmp_path.iterdir()) == [link, target.parent]
+
+
+def test_what_is_no_file_is_written_and_not_replaced(tmp_path: Path):
+    """A pipe that somebody reads, and a device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        place(pipe, [b"one, ", b"two"])
+        assert os.read(reader, 99) == b"one, two"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    null = tmp_path / "null"
+    null.symlink_to(os.devnull)
+    place(null, [b"nowhere"])
+    assert Path(os.devnull).is_char_device()
+    assert sorted(tmp_path.iterdir()) == [null, pipe]
+
+
+def test_a_file_that_is_open_is_written_to_its_end():
+    """What stdout goes to is not taken away from it."""
+    code = (
+        "from pathlib import Path; from backproof.reports.places import place; "
+        "print('one', flush=True); place(Path('/dev/stdout'), [b'two\\n']); print('three')"
+    )
+    with tempfile.TemporaryFile() as out:
+        appended = os.dup(out.fileno())
+        fcntl.fcntl(appended, fcntl.F_SETFL, os.O_APPEND)
+        subprocess.run([sys.executable, "-c", code], stdout=appended, check=True)
+        os.close(appended)
+        out.seek(0)
+        assert out.read() == b"one\ntwo\nthree\n"
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path):
