@@ -196,7 +196,8 @@ class Tally:
                 sorts.add(sort_of(spec, check))
             if verdict is Verdict.AGREE or verdict.fails:
                 ratio = check.error_over_bound
-                if ratio is not None:
+                # What agrees all the same is not held to PyTorch's number, from which it is further than the bound.
+                if ratio is not None and (verdict.fails or ratio <= 1.0):
                     ratio = inf if isnan(ratio) else ratio
                     ratios.append(ratio)
                     if ratio > excess:

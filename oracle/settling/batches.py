@@ -12,7 +12,7 @@ import numpy as np
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
 from backproof.cases.gradients import Array
-from backproof.comparison import given_for
+from backproof.comparison import deviation, given_for
 from backproof.judging import doubts
 from backproof.judging.residuals import Residual, residuals
 from backproof.judging.verdicts import Check, Verdict
@@ -54,9 +54,16 @@ def made_of_samples(
     if made and not _equations_hold(case, shares):
         made = [part for part in made if part.cancels and shares_are_true(case, part.check, part.shares)]
     right = {id(part.check) for part in made}
-    return tuple(
-        check._replace(note=ADDS_UP, verdict=Verdict.AGREE) if id(check) in right else check for check in checks
-    )
+    return tuple(_right(check, case) if id(check) in right else check for check in checks)
+
+
+def _right(check: Check, case: Case) -> Check:
+    """A check that agrees; where PyTorch is further off than the bound, by a listed deviation, it is wrong instead."""
+    name = None
+    if check.error_over_bound is not None and check.error_over_bound > 1.0:
+        name = deviation(case, check.quantity, check.layer)
+    verdict = Verdict.AGREE if name is None else Verdict.REFERENCE_WRONG
+    return check._replace(note=name or ADDS_UP, verdict=verdict)
 
 
 @dataclass(frozen=True, slots=True)

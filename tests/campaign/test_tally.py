@@ -93,6 +93,15 @@ def test_tally_remembers_the_largest_ratio():
     assert tally_of((SMALL, (check(ratio=0.1), check(Verdict.NON_FINITE, nan)))).worst.ratio == inf
 
 
+def test_what_agrees_beyond_the_bound_is_no_largest_ratio():
+    """It was settled otherwise, and PyTorch's number says nothing of it; a failure has its ratio, however large."""
+    far = (SMALL, (check(ratio=1e4, note="by the exact value"), check(ratio=0.25)))
+    (row,) = [row for row in tally_of(far).rows() if row[0] == "loss"]
+    assert (row[9], row[10]) == (0.25, 0.25)
+    (row,) = [row for row in tally_of((SMALL, (check(Verdict.DISAGREE, 1e4),))).rows() if row[0] == "loss"]
+    assert row[9] == 1e4
+
+
 def test_tally_notes_what_agrees_with_a_remark():
     """Lossy forms and PyTorch's deviations, by their words."""
     tally = tally_of((SMALL, (check(note="lossy form"), check(Verdict.REFERENCE_WRONG, 9.0, note="hardsigmoid"))))

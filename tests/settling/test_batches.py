@@ -77,6 +77,17 @@ def test_samples_that_are_right_and_make_the_batch_agree(text, note):
     assert {check.note for check in settled} == {ADDS_UP}
 
 
+def test_a_batch_made_of_samples_names_the_departure_that_it_is_far_from():
+    """hardsigmoid's slope in float64 is PyTorch's mistake, also where a kink in the batch leaves it to samples."""
+    activations = "hardsigmoid-hardshrink-celu=0.5-tanh-mish-leaky_relu"
+    text = f"9-7-4-8-13-12-14,{activations},linear,batchmean,n26,f64,integers,s9630973"
+    checks = Examiner(Scratch()).examine(build_case(NetworkSpec.parse(text)))
+    (weight,) = [check for check in checks if (check.quantity, check.layer) == ("weight", 1)]
+    assert weight.error_over_bound > 1.0
+    assert weight.verdict is Verdict.REFERENCE_WRONG
+    assert weight.note.startswith("hardsigmoid")
+
+
 def test_what_underflows_is_not_added_up():
     """Its samples underflow as well."""
     case, checks, answer = doubted(ORDINARY, Scratch(), note=doubts.UNDERFLOW)
