@@ -34,6 +34,7 @@ from backproof.diagnosis.card import Hints, check_hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
 from backproof.judging.verdicts import Verdict
+from backproof.narrowing import check_named
 from backproof.outcome import Replay, Report
 from backproof.reports import ReportError
 from backproof.reports.columns import ROWS
@@ -77,7 +78,7 @@ def check(
 
     candidate: a CANDIDATE text ("scratch", "my_net.py"), a function loss_and_gradients(network, x, y), or a Candidate.
     domain: what to draw from; the candidate's own where it is left out. cases: how many; CASES where it is left out.
-    ids: these cases instead of random ones. truth: "torch" or "exact", what is held to be right. vectors: a recording,
+    ids: these cases instead of random ones, within the domain. truth: "torch" or "exact", what is held to be right. vectors: a recording,
     whose cases inside the domain are examined, all of them or the first `cases`, by what it holds to be right; then
     PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a difference at a kink
     fails. certify: measure every true error, by exact arithmetic. workers: processes; by the number of cases where it
@@ -112,7 +113,10 @@ def check(
     if domain is None and not ids:
         first_contact(subject, truth=truth)
     domain = subject.domain if domain is None else domain
-    ids = named = tuple(NetworkSpec.parse(text).id for text in ids)
+    specs = [NetworkSpec.parse(text) for text in ids]
+    for spec in specs:
+        check_named(domain, spec)
+    ids = named = tuple(spec.id for spec in specs)
     replay = None
     if recorded is not None:
         inside = replayed(domain, recorded) if not named else recorded.holding(named)

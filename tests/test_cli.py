@@ -187,6 +187,9 @@ def test_narrowing_options_reach_the_cases(folder: Path):
     assert rows["case"].str.endswith("penalty=0.01+0.1+N").all()
 
 
+OUTSIDE = "3-2,sigmoid,mse,sum,n2,f64,normal,s1"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -198,6 +201,8 @@ def test_narrowing_options_reach_the_cases(folder: Path):
         (("--losses", ","), "losses must name at least one loss; got none"),
         (("right.py", "--losses", "mse"), "the candidate supports losses half_squared_error; mse was asked for"),
         (("--case", "3-2,tanh"), "case id '3-2,tanh'"),
+        (("right.py", "--case", OUTSIDE), f"case {OUTSIDE} is not of the candidate's domain: mse is not among its "),
+        (("right.py", "--penalties", "0.01+0"), "the candidate supports penalties none; 0.01+0 was asked for. If "),
         (("--report", "right.py"), "right.py exists and is no report of ours: it stays as it is."),
         (("--report", "right.py/out"), "cannot write a report at right.py/out: "),
     ],
