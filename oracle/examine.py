@@ -94,7 +94,14 @@ class Examiner:
         """The verdict on every quantity of one case, in backward order; then on the call itself, where it is at fault.
 
         `repeat` calls the candidate twice more: does a second call give the same numbers, does an earlier answer stay?
+        Raises SpecError where memory does not hold what it takes.
         """
+        try:
+            return self._examined(case, repeat=repeat)
+        except MemoryError:
+            raise case.spec.too_large("the reference and the bounds") from None
+
+    def _examined(self, case: Case, *, repeat: bool) -> tuple[Check, ...]:
         answer = ask(self.candidate, case)
         if answer.failure is not None:
             return (whole_call(Verdict(answer.failure), answer.message),)

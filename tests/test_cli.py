@@ -187,6 +187,7 @@ def test_narrowing_options_reach_the_cases(folder: Path):
     assert rows["case"].str.endswith("penalty=0.01+0.1+N").all()
 
 
+HUGE = f"{10**30}-2,sigmoid,mse,sum,n2,f64,normal,s1"
 OUTSIDE = "3-2,sigmoid,mse,sum,n2,f64,normal,s1"
 
 
@@ -203,6 +204,9 @@ OUTSIDE = "3-2,sigmoid,mse,sum,n2,f64,normal,s1"
         (("--case", "3-2,tanh"), "case id '3-2,tanh'"),
         (("right.py", "--case", OUTSIDE), f"case {OUTSIDE} is not of the candidate's domain: mse is not among its "),
         (("right.py", "--penalties", "0.01+0"), "the candidate supports penalties none; 0.01+0 was asked for. If "),
+        (("--width", "99999999"), "there is not enough memory for the arrays of network "),
+        (("--width", "10000000", "--depth", "1", "--workers", "2"), "there is not enough memory for the arrays of net"),
+        (("--case", HUGE), f"there is not enough memory for the arrays of network {HUGE}: ask for narrower layers"),
         (("--report", "right.py"), "right.py exists and is no report of ours: it stays as it is."),
         (("--report", "right.py/out"), "cannot write a report at right.py/out: "),
     ],

@@ -105,7 +105,9 @@ def test_a_named_network_may_have_what_a_domain_leaves_open():
     """A larger one, another filling, other parameters than are drawn; all that Backproof's own candidates can."""
     for case in (CASE, CASE.replace("3-4-2", "99-2-2-2-2-2-2-99"), CASE.replace("normal", "saturated")):
         check_named(DECLARED, NetworkSpec.parse(case))
-    check_named(Domain(), NetworkSpec.parse("3-4-2,leaky_relu=0.37-log_softmax,kl_div,sum,n99,f32,tiny,s1,penalty=0.01+0+N"))
+    check_named(
+        Domain(), NetworkSpec.parse("3-4-2,leaky_relu=0.37-log_softmax,kl_div,sum,n99,f32,tiny,s1,penalty=0.01+0+N")
+    )
     fixed = Domain(widths=(3, 4, 2), shapes=1)
     check_named(fixed, NetworkSpec.parse(CASE.replace("n5", "n6")))
     with pytest.raises(DomainError, match=r"its widths are \(3, 4, 2\), not \(3, 4, 3\)"):

@@ -135,6 +135,13 @@ class NetworkSpec:
         if self.widths[-1] < least_outputs(self.loss):
             raise SpecError(f"loss {self.loss.id} ignores class 0, the only class of a network with one output")
 
+    def too_large(self, what: str) -> SpecError:
+        """What to raise where this machine's memory does not hold what belongs to the network; `what` that is."""
+        return SpecError(
+            f"there is not enough memory for {what} of network {self.id}: ask for narrower layers (--width, in a "
+            "Domain width=...), fewer of them or fewer samples"
+        )
+
     @property
     def depth(self) -> int:
         """L, the number of weight matrices."""
