@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA: Final = 1
+INTERRUPTED: Final = 130
+"""The exit code of a run that Ctrl-C has ended: what it did not come to may be anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +89,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 agrees, 1 disagrees, 2 cannot run."""
+        """0 agrees, 1 disagrees, 2 cannot run; 130, as shells have it for Ctrl-C, where all agrees until then."""
+        if self.interrupted and self.verdict == "agrees":
+            return INTERRUPTED
         return {"agrees": 0, "disagrees": 1, "cannot_run": 2}[self.verdict]
 
     @property
@@ -168,6 +172,7 @@ class Report:
             "conventions": None if findings is None or self.hints != "all" else findings.conventions_json(),
             "smallest_case": smallest,
             "report": None if self.directory is None else str(self.directory),
+            **({"stopped": self.stopped} if self.stopped else {}),
             **({} if self.replay is None else {"vectors": asdict(self.replay)}),
         }
 

@@ -23,7 +23,7 @@ from backproof.campaign.crew import Stopped, get_ready
 from backproof.campaign.dispatch import Campaign, Progress, workers_for
 from backproof.campaign.fingerprint import fingerprint
 from backproof.campaign.groups import Group, groups
-from backproof.campaign.journal import Journal, Notice, finished, open_journal
+from backproof.campaign.journal import Journal, Notice, finished, left_off, open_journal
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.tally import Tally
 from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
@@ -78,18 +78,18 @@ def check(
 
     candidate: a CANDIDATE text ("scratch", "my_net.py"), a function loss_and_gradients(network, x, y), or a Candidate.
     domain: what to draw from; the candidate's own where it is left out. cases: how many; CASES where it is left out.
-    ids: these cases instead of random ones, within the domain. truth: "torch" or "exact", what is held to be right. vectors: a recording,
-    whose cases inside the domain are examined, all of them or the first `cases`, by what it holds to be right; then
-    PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a difference at a kink
-    fails. certify: measure every true error, by exact arithmetic. workers: processes; by the number of cases where it
-    is left out. scheduler: the address of a Dask cluster's, whose workers are to do it. report: a directory for the
-    tables; until it is complete, every finished shard is kept beside it, and the same call goes on from there (not for
-    a candidate without a text, which is not known again). resume: there has to be something to go on from. stop_after:
-    end after so many cases that disagree, with the first shard, in their order, by which there are as many. rows: how
-    many networks have all of their rows in `checks`, see `limits`. keep: hold these rows in the Report, and not only
-    its counts. diagnosis: say which equation is wrong, and why. hints: how much of that is told, "none", "where" or
-    "all". command: noted in the report. timeout: seconds that a candidate which is named by a text may take for one
-    case. notice: hears what else is to be said. Ctrl-C ends the run with what is done.
+    ids: these cases instead of random ones, within the domain. truth: "torch" or "exact", what is held to be right.
+    vectors: a recording, whose cases inside the domain are examined, all of them or the first `cases`, by what it holds
+    to be right; then PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a
+    difference at a kink fails. certify: measure every true error, by exact arithmetic. workers: processes; by the
+    number of cases where it is left out. scheduler: the address of a Dask cluster's, whose workers are to do it.
+    report: a directory for the tables; until it is complete, every finished shard is kept beside it, and the same call
+    goes on from there (not for a candidate without a text, which is not known again). resume: there has to be something
+    to go on from. stop_after: end after so many cases that disagree, with the first shard, in their order, by which
+    there are as many. rows: how many networks have all of their rows in `checks`, see `limits`. keep: hold these rows
+    in the Report, and not only its counts. diagnosis: say which equation is wrong, and why. hints: how much of that is
+    told, "none", "where" or "all". command: noted in the report. timeout: seconds that a candidate which is named by a
+    text may take for one case. notice: hears what else is to be said. Ctrl-C ends the run with what is done.
 
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError or ValueError, each of which
     says what to do about it.
@@ -185,7 +185,9 @@ def check(
                 ),
                 {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)},
             )
-        if campaign.journal is not None and not interrupted:
+        if campaign.journal is not None and interrupted and notice is not None:
+            notice(f"{place}: {left_off(campaign.journal)}")
+        elif campaign.journal is not None and not interrupted:
             finished(campaign.journal)
     return found
 

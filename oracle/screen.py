@@ -325,16 +325,22 @@ def _coverage(report: Report) -> str:
     if not missing:
         return f"{text}, none left out"
     few = ", ".join("/".join(stratum) for stratum in missing[:3])
-    more = "--cases more" if report.replay is None else "they were not recorded"
-    return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}): {more}"
+    more = _more(report) if report.replay is None else ": they were not recorded"
+    return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}){more}"
+
+
+def _more(report: Report) -> str:
+    """What would cover more; nothing where the run ended before its time."""
+    return "" if report.stopped else ": --cases more"
 
 
 def _not_met(report: Report) -> Iterator[_Labelled]:
     """Pairs of settings that the domain allows and no network had."""
     if report.never_met and report.replay is None:
         few = ", ".join(f"{pair.first} with {pair.second}" for pair in report.never_met[:3])
-        more = ", ..." if len(report.never_met) > 3 else ""
-        yield _line("Not met", f"{_many(len(report.never_met), 'pair')} of settings ({few}{more}): --cases more")
+        others = ", ..." if len(report.never_met) > 3 else ""
+        pairs = f"{_many(len(report.never_met), 'pair')} of settings ({few}{others})"
+        yield _line("Not met", f"{pairs}{_more(report)}")
 
 
 def _grouped(report: Report) -> Iterator[_Labelled]:

@@ -90,7 +90,11 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     batch_size: options.BatchSize = None,
     penalties: options.Penalties = None,
 ) -> None:
-    """Hold a candidate to the reference on random networks; a candidate's code is run, without a sandbox."""
+    """Hold a candidate to the reference on random networks; a candidate's code is run, without a sandbox.
+
+    Exit codes: 0 agrees, 1 disagrees, 2 nothing could be compared or the command cannot be done, 130 ended by Ctrl-C
+    and right until then.
+    """
     fields = options.fields(
         activations=activations,
         output_activations=output_activations,
@@ -144,7 +148,15 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         refuse(candidate, error, suite="backproof check", junit=junit, as_json=as_json)
     _show(outcomes, as_json=as_json)
     _write(outcomes, junit, summary, script)
-    raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
+    raise typer.Exit(_exit_code(outcomes))
+
+
+def _exit_code(outcomes: Sequence[Report]) -> int:
+    """The worst of several; that one was interrupted is less than that another disagrees."""
+    from backproof.outcome import INTERRUPTED
+
+    codes = {outcome.exit_code for outcome in outcomes}
+    return max(codes - {INTERRUPTED, 0}, default=max(codes))
 
 
 def _write(outcomes: list[Report], junit: Path | None, summary: Path | None, script: Path | None) -> None:
