@@ -409,3 +409,17 @@ def test_script_of_the_smallest_failing_network_runs_by_itself(folder: Path, cap
         assert (refused.exit_code, refused.stdout) == (2, "")
         assert "which --hints" in refused.stderr
     assert not Path("none.py").exists()
+
+
+def test_what_a_candidate_writes_past_python_is_not_on_stdout(folder: Path, capfd: pytest.CaptureFixture[str]):
+    """C code and other processes know stdout by its number; --json promises one object there and nothing else."""
+    right = (folder / "right.py").read_text()
+    loud = (
+        "import os, sys\n    os.write(1, b'from C')\n    os.system('echo a process')\n    sys.__stdout__.write('held')"
+    )
+    (folder / "loud.py").write_text(right.replace('print("noise from a call")', loud))
+    done = run("loud.py", "--json", "--in-process", "--cases", "3")
+    assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (0, "agrees")
+    assert capfd.readouterr().out == ""
+    os.write(1, b"ours again")
+    assert capfd.readouterr().out == "ours again"

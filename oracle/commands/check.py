@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import check_files, foreseen, progress, refuse, stop
+from backproof.commands.terminal import check_files, foreseen, progress, refuse, stdout_to_stderr, stop
 from backproof.reports.columns import ROWS
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     }
     try:
         # What a candidate prints must not mix with the verdict, least of all with JSON.
-        with redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             found = _loaded(candidate, timeout, in_process=in_process)
             check_files(junit, summary, script)
             one = as_json or any(place is not None for place in (report, junit, summary))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from backproof.commands.terminal import check_files, foreseen, progress, refuse, stop
+from backproof.commands.terminal import check_files, foreseen, progress, refuse, stdout_to_stderr, stop
 
 if TYPE_CHECKING:
     from backproof.candidates.contract import Candidate
@@ -50,7 +48,7 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     make = f"backproof guard {shlex.quote(candidate)} --baseline {shlex.quote(str(baseline))} --update"
     try:
         # What a candidate prints must not mix with the verdict.
-        with redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             subject = _one(candidate, timeout)
             check_files(baseline if update else None, junit, summary)
             if update:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import foreseen, progress, stop
+from backproof.commands.terminal import foreseen, progress, stdout_to_stderr, stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +119,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
         penalties=penalties,
     )
     try:
-        with redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             size = _recorded(candidate, fields, cases=cases, seed=seed, out=out)
     except foreseen() as error:
         stop(candidate or "record", error, as_json=False)
