@@ -49,6 +49,7 @@ class Replay:
 class Report:
     """The result of `check`.
 
+    candidate: its name; text: the CANDIDATE text that finds it again, None where there is none.
     repeatable: whether a case's id draws its arrays again; not where somebody gave the arrays.
 
     cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C, or where `stop_after` of them, that
@@ -59,6 +60,7 @@ class Report:
     """
 
     candidate: str
+    text: str | None = None
     truth: Truth
     domain: Domain
     seed: int

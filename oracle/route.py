@@ -27,6 +27,7 @@ from backproof.campaign.journal import Journal, Notice, finished, left_off, open
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.tally import Tally
 from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
+from backproof.candidates.finding import text_of
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.contact.probe import first_contact
@@ -166,6 +167,7 @@ def check(
             found = archive.finish(
                 Report(
                     candidate=subject.name,
+                    text=text_of(subject),
                     truth=truth,
                     domain=domain,
                     seed=seed,

@@ -198,8 +198,8 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
     if report.findings is not None and report.findings.diagnoses:
         for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
             if label == "Again":
-                if report.repeatable:
-                    yield _Labelled(label, Text(f"{told}{_exactly(report)}"), whole=True)
+                if report.findings.shown is not None:
+                    yield from _again(report, report.findings.shown.case.spec.id)
             else:
                 yield _line(label, (told, _COLOURS[label]) if label in _COLOURS else told)
         yield Text()
@@ -220,15 +220,21 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
             yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
     if report.findings is not None and report.hints == "all":
         yield _line("Mistake", card.UNKNOWN)
-    if report.repeatable:
-        again = f"backproof check {shlex.quote(report.candidate)} --case {case}{_exactly(report)}"
-        yield _Labelled("Again", Text(again), whole=True)
+    yield from _again(report, case)
     yield Text()
 
 
-def _exactly(report: Report) -> str:
-    """What repeats a case where PyTorch took no part."""
-    return " --reference exact" if report.truth == "exact" else ""
+def _again(report: Report, case: str) -> Iterator[_Labelled]:
+    """What repeats a case: the command; for a function that no text finds, the call, where its name says it."""
+    exact = report.truth == "exact"  # PyTorch took no part
+    if not report.repeatable:
+        return
+    if report.text is not None:
+        command = f"backproof check {shlex.quote(report.text)} --case {case}{' --reference exact' if exact else ''}"
+        yield _Labelled("Again", Text(command), whole=True)
+    elif report.candidate.isidentifier():
+        reference = ', truth="exact"' if exact else ""
+        yield _Labelled("Again", Text(f'check({report.candidate}, ids=["{case}"]{reference})'), whole=True)
 
 
 def _each(report: Report) -> Iterator[Text]:
