@@ -33,6 +33,9 @@ Of PyTorch's listed departures few are needed: each is documented, and a network
 """
 
 
+MISSING: Final = "PyTorch, the reference, is not installed: install backproof[torch]"
+
+
 class ReferenceMissingError(RuntimeError):
     """What is to be held to be right cannot be had here."""
 
@@ -46,8 +49,7 @@ def reference_of(truth: Truth) -> Callable[[Case], Gradients]:
             if error.name != "torch":
                 raise
             raise ReferenceMissingError(
-                "PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact, "
-                "which needs neither PyTorch nor a recording"
+                f"{MISSING}, or take --reference exact, which needs neither PyTorch nor a recording"
             ) from error
         return partial(_or_exact, autograd.reference)
     if truth != "exact":

@@ -122,6 +122,8 @@ def check(
     if recorded is not None:
         inside = replayed(domain, recorded) if not named else recorded.holding(named)
         ids = inside[:cases]
+        if cases is not None and cases > len(ids) and notice is not None:
+            notice(f"{recorded.path} holds {len(ids):,} such networks and not {cases:,}: all of them are examined")
         left_out = 0 if named else len(recorded.ids) - len(inside)
         replay = Replay(file=recorded.path.name, torch=recorded.torch, recorded=len(recorded.ids), left_out=left_out)
         seed = recorded.seed

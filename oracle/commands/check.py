@@ -30,7 +30,9 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     cases: Annotated[
         int | None, typer.Option(help="how many random networks", min=1, show_default="1000, or all that were recorded")
     ] = None,
-    seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine", min=0)] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="the same seed draws the same networks on every machine", min=0, show_default="0")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="directory for the tables", show_default="none")] = None,
     resume: Annotated[
         bool,
@@ -73,7 +75,12 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         str | None, typer.Option(help="of a Dask cluster, like tcp://10.0.0.1:8786", show_default="none")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="seconds that a candidate may take for one case", min=0.01, show_default="10")
+        float | None,
+        typer.Option(
+            help="seconds that a candidate may take for one case; after timeouts in a row less, down to a sixteenth",
+            min=0.01,
+            show_default="10",
+        ),
     ] = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="run a Python candidate in this process, as a debugger needs it")
@@ -108,6 +115,8 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     )
     if vectors is not None and reference is not None:
         raise typer.BadParameter("--vectors bring their own reference: leave it out", param_hint="--reference")
+    if vectors is not None and seed is not None:
+        raise typer.BadParameter("--vectors bring their own networks: leave it out", param_hint="--seed")
     if reference not in (None, "torch", "exact"):
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
     if scheduler is not None and workers is not None:
@@ -120,7 +129,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         )
     settings = {
         "cases": cases,
-        "seed": seed,
+        "seed": seed or 0,
         "ids": tuple(case or ()),
         "truth": reference or ("torch" if vectors is None else "exact"),
         "vectors": vectors,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import foreseen, progress, stdout_to_stderr, stop
+from backproof.commands.terminal import foreseen, progress, stdout_to_stderr, stop, without_torch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,8 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
         with stdout_to_stderr():
             size = _recorded(candidate, fields, cases=cases, seed=seed, out=out)
     except foreseen() as error:
-        stop(candidate or "record", error, as_json=False)
+        other = "; a recording has its results, and is made where it is: then `check --vectors` needs none"
+        stop(candidate or "record", without_torch(error, other), as_json=False)
     typer.echo(
         f"{out}: {cases:,} networks with PyTorch's results and bounds, {size / 1e6:.1f} MB. Where there is no PyTorch:"
     )

@@ -87,6 +87,13 @@ def progress(name: str, total: int) -> Iterator[Callable[[int, int], None] | Non
         yield told
 
 
+def without_torch(error: Exception, otherwise: str) -> Exception:
+    """The error; where it is that PyTorch is missing, with what this command can do instead."""
+    from backproof.examine import MISSING, ReferenceMissingError
+
+    return RuntimeError(f"{MISSING}{otherwise}") if isinstance(error, ReferenceMissingError) else error
+
+
 @contextmanager
 def stdout_to_stderr() -> Iterator[None]:
     """What is printed in the block goes to stderr, so that stdout has the verdict alone.
