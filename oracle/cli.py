@@ -1,6 +1,7 @@
 """The command line: `backproof check`, and the commands beside it.
 
-Exit codes: 0 agrees, 1 disagrees, 2 cannot run. Progress and messages go to stderr, the verdict to stdout.
+Exit codes: 0 agrees, 1 disagrees, 2 cannot run, 130 ended by Ctrl-C and right until then. Progress and messages go to
+stderr, the verdict to stdout.
 """
 
 from __future__ import annotations

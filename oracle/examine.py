@@ -33,6 +33,9 @@ Of PyTorch's listed departures few are needed: each is documented, and a network
 """
 
 
+MISSING: Final = "PyTorch, the reference, is not installed: install backproof[torch]"
+
+
 class ReferenceMissingError(RuntimeError):
     """What is to be held to be right cannot be had here."""
 
@@ -46,8 +49,7 @@ def reference_of(truth: Truth) -> Callable[[Case], Gradients]:
             if error.name != "torch":
                 raise
             raise ReferenceMissingError(
-                "PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact, "
-                "which needs neither PyTorch nor a recording"
+                f"{MISSING}, or take --reference exact, which needs neither PyTorch nor a recording"
             ) from error
         return partial(_or_exact, autograd.reference)
     if truth != "exact":
@@ -94,7 +96,14 @@ class Examiner:
         """The verdict on every quantity of one case, in backward order; then on the call itself, where it is at fault.
 
         `repeat` calls the candidate twice more: does a second call give the same numbers, does an earlier answer stay?
+        Raises SpecError where memory does not hold what it takes.
         """
+        try:
+            return self._examined(case, repeat=repeat)
+        except MemoryError:
+            raise case.spec.too_large("the reference and the bounds") from None
+
+    def _examined(self, case: Case, *, repeat: bool) -> tuple[Check, ...]:
         answer = ask(self.candidate, case)
         if answer.failure is not None:
             return (whole_call(Verdict(answer.failure), answer.message),)

@@ -1,7 +1,8 @@
 """The guard: a candidate's accuracy, held to what was accepted before.
 
 It examines exactly the networks of the baseline. It fails where a verdict is worse, where an error is a larger part of
-its bound than is allowed, even inside the bound, and where a stratum is no longer covered.
+its bound than is allowed, even inside the bound, where a stratum is no longer covered, and where the candidate's domain
+has shrunk, so that it is not asked some of these networks any more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backproof.campaign.shards import drawn
@@ -28,6 +29,7 @@ from backproof.reports.junit import Entry, junit
 from backproof.reports.places import place
 from backproof.reports.tables import cell
 from backproof.route import CASES, Progress, check
+from backproof.scaling import scaling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,10 @@ class Guarded:
             nearest = max(self.held, key=lambda each: (each.observed or 0.0) / each.row.allowed)
             if nearest.observed is not None:
                 yield "Closest", f"{nearest.row.name}: {_of_allowed(nearest)}"
-        else:
+        elif self.failed:
             yield "FAILS", f"{len(self.failed)} of {len(self.held)} strata are worse than allowed"
+        else:
+            yield "FAILS", f"none of {len(self.held)} strata is worse than allowed, but the run as a whole is"
         for complaint in self.beside:
             yield "Run", complaint
         for each in self.failed:
@@ -120,6 +124,7 @@ def guard(
 ) -> Guarded:
     """Examine the networks of a baseline again, and hold each stratum to it.
 
+    A candidate is asked for nothing outside its domain, whatever that was when the baseline was made.
     Raises BaselineError where these networks cannot be drawn any more, and whatever `check` raises.
     """
     domain = _domain(baseline)
@@ -136,24 +141,28 @@ def guard(
             f"{candidate.domain.why_not(specs[0])}. If that is meant, use --update"
         )
     truth: Truth = "exact" if baseline.reference == "exact" else "torch"
-    # Where some are left out, the others are named; the table of scales belongs to a whole run.
-    ids = [] if len(inside) == len(specs) else [spec.id for spec in inside]
+    same = candidate.domain == domain
     report = check(
         candidate,
-        domain,
+        candidate.domain,
         cases=baseline.cases,
         rows=baseline.cases,
         seed=baseline.seed,
-        ids=ids,
+        ids=[] if same else [spec.id for spec in inside],  # its domain draws others
         truth=truth,
         workers=workers,
         progress=progress,
     )
+    if not same:
+        scales = () if report.interrupted else tuple(scaling(candidate, candidate.domain, seed=baseline.seed))
+        report = replace(report, ids=(), scaling=scales)
     return compared(candidate.name, candidate.domain, baseline, report)
 
 
 def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> Guarded:
     """A report on a baseline's networks, stratum by stratum."""
+    specs = list(drawn(_domain(baseline), **_drawing(baseline)))
+    outside = [spec for spec in specs if not domain.contains(spec)]
     now = {row.key: row for row in rows_of(report)}
     worse = _worsened(baseline, report)
     held = []
@@ -164,8 +173,11 @@ def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> G
         held.append(Held(row=row, observed=observed, worst_case=worst, complaints=complaints))
     beside = []
     if report.interrupted:
-        beside.append(f"stopped after {report.tally.cases:,} of {baseline.cases:,} networks")
-    beside += [f"{row.loss}: {row.compared} must be {row.expected:g} ({row.divisor})" for row in report.contradictions]
+        beside.append(f"stopped after {report.tally.cases:,} of {len(specs) - len(outside):,} networks")
+    if outside:
+        count, why = f"{len(outside):,} of {len(specs):,}", domain.why_not(outside[0])
+        beside.append(f"{count} networks are outside its domain now, and were not asked, like {outside[0].id}: {why}")
+    beside += [row.told for row in report.contradictions]
     if report.verdict != "agrees":
         beside.append(f"the verdict on these networks as a whole is {report.verdict}")
     notes = []

@@ -1,4 +1,4 @@
-"""A candidate's domain, narrowed to what somebody asks for."""
+"""A candidate's domain, narrowed to what somebody asks for; and whether it may be asked for one network by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backproof.cases.domain import SPANS, Domain, DomainError
-from backproof.cases.spec import Penalty
+from backproof.cases.spec import NetworkSpec, Penalty
 
 _SEVERAL: Final = ("activations", "output_activations", "losses", "reductions", "dtypes")
 
@@ -15,18 +15,65 @@ def narrowed(domain: Domain, **wanted: Any) -> Domain:
     """The domain with the fields that are not None in place of its own; each is written as for Domain.
 
     A field that the domain leaves as wide as it comes may be set to anything; one that it restricts, only within that.
-    `values` is no limit of a candidate, and is taken as it is. Raises DomainError.
+    A declared domain that says nothing of penalties has none. `values` is no limit of a candidate, and is taken as it
+    is. Raises DomainError.
     """
     asked = {name: value for name, value in wanted.items() if value is not None}
     result = replace(domain, **asked)
-    free = Domain()
     for name in asked:
-        has, wants, widest = getattr(domain, name), getattr(result, name), getattr(free, name)
-        if name == "values" or has == widest or has is None:
+        if name == "values" or _is_free(domain, name):
             continue
+        has = domain.outputs if name == "output_activations" else getattr(domain, name)
+        wants = getattr(result, name)
         if not _inside(name, wants, has):
-            raise DomainError(f"the candidate supports {name} {_written(has)}; {_written(wants)} was asked for")
+            told = f"the candidate supports {name} {_written(has)}; {_written(wants)} was asked for"
+            raise DomainError(told + _declares(domain, name))
     return result
+
+
+def check_named(domain: Domain, spec: NetworkSpec) -> None:
+    """Raises DomainError where `domain` excludes a network that is asked for by name.
+
+    By the same rule: what is left as wide as it comes excludes nothing, nor do fillings. Nor does a number of shapes,
+    which one network does not exceed.
+    """
+    if domain.contains(spec):
+        return
+    free: dict[str, Any] = {
+        "depth": (1, max(domain.depth[1], spec.depth)),
+        "batch_size": (1, max(domain.batch_size[1], spec.batch_size)),
+        "activations": (*domain.activations, *spec.activations[:-1]),
+        "losses": (*domain.losses, spec.loss),
+        "penalties": "mixed",
+    }
+    if domain.widths is None:
+        free["width"] = (1, max(domain.width[1], *spec.widths))
+    wider = {name: value for name, value in free.items() if _is_free(domain, name)}
+    if _is_free(domain, "output_activations"):
+        wider["output_activations"] = (*domain.outputs, spec.activations[-1])
+    why = replace(domain, values=(spec.values,), shapes=None, **wider).why_not(spec)
+    if why is not None:
+        declares = _declares(domain, "penalties") if spec.penalty is not None and "penalty" in why else ""
+        raise DomainError(f"case {spec.id} is not of the candidate's domain: {why}{declares}")
+
+
+def _is_free(domain: Domain, name: str) -> bool:
+    """Whether a field is as wide as it comes."""
+    if name == "penalties":
+        return domain.penalties == "none" and not domain.is_declared
+    if name == "output_activations":
+        return set(domain.outputs) == set(_WIDEST.outputs)
+    return bool(getattr(domain, name) == getattr(_WIDEST, name)) or getattr(domain, name) is None
+
+
+def _declares(domain: Domain, name: str) -> str:
+    """How a domain says that it has penalties, where it has said nothing of them."""
+    if name != "penalties" or domain.penalties != "none":
+        return ""
+    return ". If it adds network.penalty, let its Domain say so: penalties='mixed', or one like penalties='0.01+0.1'"
+
+
+_WIDEST: Final = Domain()
 
 
 def _inside(name: str, wants: Any, has: Any) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA: Final = 1
+INTERRUPTED: Final = 130
+"""The exit code of a run that Ctrl-C has ended: what it did not come to may be anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class Replay:
 class Report:
     """The result of `check`.
 
+    candidate: its name; text: the CANDIDATE text that finds it again, None where there is none.
     repeatable: whether a case's id draws its arrays again; not where somebody gave the arrays.
 
     cases: how many were asked for; tally.cases were examined, fewer after Ctrl-C, or where `stop_after` of them, that
@@ -57,6 +60,7 @@ class Report:
     """
 
     candidate: str
+    text: str | None = None
     truth: Truth
     domain: Domain
     seed: int
@@ -87,7 +91,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 agrees, 1 disagrees, 2 cannot run."""
+        """0 agrees, 1 disagrees, 2 cannot run; 130, as shells have it for Ctrl-C, where all agrees until then."""
+        if self.interrupted and self.verdict == "agrees":
+            return INTERRUPTED
         return {"agrees": 0, "disagrees": 1, "cannot_run": 2}[self.verdict]
 
     @property
@@ -168,6 +174,7 @@ class Report:
             "conventions": None if findings is None or self.hints != "all" else findings.conventions_json(),
             "smallest_case": smallest,
             "report": None if self.directory is None else str(self.directory),
+            **({"stopped": self.stopped} if self.stopped else {}),
             **({} if self.replay is None else {"vectors": asdict(self.replay)}),
         }
 

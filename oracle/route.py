@@ -23,10 +23,11 @@ from backproof.campaign.crew import Stopped, get_ready
 from backproof.campaign.dispatch import Campaign, Progress, workers_for
 from backproof.campaign.fingerprint import fingerprint
 from backproof.campaign.groups import Group, groups
-from backproof.campaign.journal import Journal, Notice, finished, open_journal
+from backproof.campaign.journal import Journal, Notice, finished, left_off, open_journal
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.tally import Tally
 from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
+from backproof.candidates.finding import text_of
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.contact.probe import first_contact
@@ -34,6 +35,7 @@ from backproof.diagnosis.card import Hints, check_hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
 from backproof.judging.verdicts import Verdict
+from backproof.narrowing import check_named
 from backproof.outcome import Replay, Report
 from backproof.reports import ReportError
 from backproof.reports.columns import ROWS
@@ -77,18 +79,19 @@ def check(
 
     candidate: a CANDIDATE text ("scratch", "my_net.py"), a function loss_and_gradients(network, x, y), or a Candidate.
     domain: what to draw from; the candidate's own where it is left out. cases: how many; CASES where it is left out.
-    ids: these cases instead of random ones. truth: "torch" or "exact", what is held to be right. vectors: a recording,
-    whose cases inside the domain are examined, all of them or the first `cases`, by what it holds to be right; then
-    PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a difference at a kink
-    fails. certify: measure every true error, by exact arithmetic. workers: processes; by the number of cases where it
-    is left out. scheduler: the address of a Dask cluster's, whose workers are to do it. report: a directory for the
-    tables; until it is complete, every finished shard is kept beside it, and the same call goes on from there (not for
-    a candidate without a text, or whose files are not found: it is not known again). resume: there has to be something
-    to go on from. stop_after: end after so many cases that disagree, with the first shard, in their order, by which
-    there are as many. rows: how many networks have all of their rows in `checks`, see `limits`. keep: hold these rows
-    in the Report, and not only its counts. diagnosis: say which equation is wrong, and why. hints: how much of that is
-    told, "none", "where" or "all". command: noted in the report. timeout: seconds that a candidate which is named by a
-    text may take for one case. notice: hears what else is to be said. Ctrl-C ends the run with what is done.
+    ids: these cases instead of random ones, within the domain. truth: "torch" or "exact", what is held to be right.
+    vectors: a recording, whose cases inside the domain are examined, all of them or the first `cases`, by what it holds
+    to be right; then PyTorch is not needed, and the truth of cases beside them is exact arithmetic. strict_kinks: a
+    difference at a kink fails. certify: measure every true error, by exact arithmetic. workers: processes; by the
+    number of cases where it is left out. scheduler: the address of a Dask cluster's, whose workers are to do it.
+    report: a directory for the tables; until it is complete, every finished shard is kept beside it, and the same call
+    goes on from there (not for a candidate without a text, or whose files are not found: it is not known again).
+    resume: there has to be something to go on from. stop_after: end after so many cases that disagree, with the first
+    shard, in their order, by which there are as many. rows: how many networks have all of their rows in `checks`, see
+    `limits`. keep: hold these rows in the Report, and not only its counts. diagnosis: say which equation is wrong, and
+    why. hints: how much of that is told, "none", "where" or "all". command: noted in the report. timeout: seconds that
+    a candidate which is named by a text may take for one case. notice: hears what else is to be said. Ctrl-C ends the
+    run with what is done.
 
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError or ValueError, each of which
     says what to do about it.
@@ -112,11 +115,16 @@ def check(
     if domain is None and not ids:
         first_contact(subject, truth=truth)
     domain = subject.domain if domain is None else domain
-    ids = named = tuple(NetworkSpec.parse(text).id for text in ids)
+    specs = [NetworkSpec.parse(text) for text in ids]
+    for spec in specs:
+        check_named(domain, spec)
+    ids = named = tuple(spec.id for spec in specs)
     replay = None
     if recorded is not None:
         inside = replayed(domain, recorded) if not named else recorded.holding(named)
         ids = inside[:cases]
+        if cases is not None and cases > len(ids) and notice is not None:
+            notice(f"{recorded.path} holds {len(ids):,} such networks and not {cases:,}: all of them are examined")
         left_out = 0 if named else len(recorded.ids) - len(inside)
         replay = Replay(file=recorded.path.name, torch=recorded.torch, recorded=len(recorded.ids), left_out=left_out)
         seed = recorded.seed
@@ -160,6 +168,7 @@ def check(
             found = archive.finish(
                 Report(
                     candidate=subject.name,
+                    text=text_of(subject),
                     truth=truth,
                     domain=domain,
                     seed=seed,
@@ -179,7 +188,9 @@ def check(
                 ),
                 {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)},
             )
-        if campaign.journal is not None and not interrupted:
+        if campaign.journal is not None and interrupted and notice is not None:
+            notice(f"{place}: {left_off(campaign.journal)}")
+        elif campaign.journal is not None and not interrupted:
             finished(campaign.journal)
     return found
 

@@ -47,6 +47,12 @@ class Scaling(NamedTuple):
         """Whether the candidate contradicts itself, or did not answer."""
         return self.verdict not in ("agree", "undecided", "unsupported")
 
+    @property
+    def told(self) -> str:
+        """The row as a sentence: what was to be, what is, and the verdict."""
+        ratio = "" if self.gradient_ratio is None else f", the gradients' ratio is {self.gradient_ratio:.6g}"
+        return f"{self.loss}: {self.compared} must be {self.expected:g} ({self.divisor}){ratio}: {self.verdict}"
+
 
 class _Side:
     """One case and the candidate's answer to it, which several rows may share."""

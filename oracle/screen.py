@@ -198,8 +198,8 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
     if report.findings is not None and report.findings.diagnoses:
         for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
             if label == "Again":
-                if report.repeatable:
-                    yield _Labelled(label, Text(f"{told}{_exactly(report)}"), whole=True)
+                if report.findings.shown is not None:
+                    yield from _again(report, report.findings.shown.case.spec.id)
             else:
                 yield _line(label, (told, _COLOURS[label]) if label in _COLOURS else told)
         yield Text()
@@ -220,15 +220,21 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
             yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
     if report.findings is not None and report.hints == "all":
         yield _line("Mistake", card.UNKNOWN)
-    if report.repeatable:
-        again = f"backproof check {shlex.quote(report.candidate)} --case {case}{_exactly(report)}"
-        yield _Labelled("Again", Text(again), whole=True)
+    yield from _again(report, case)
     yield Text()
 
 
-def _exactly(report: Report) -> str:
-    """What repeats a case where PyTorch took no part."""
-    return " --reference exact" if report.truth == "exact" else ""
+def _again(report: Report, case: str) -> Iterator[_Labelled]:
+    """What repeats a case: the command; for a function that no text finds, the call, where its name says it."""
+    exact = report.truth == "exact"  # PyTorch took no part
+    if not report.repeatable:
+        return
+    if report.text is not None:
+        command = f"backproof check {shlex.quote(report.text)} --case {case}{' --reference exact' if exact else ''}"
+        yield _Labelled("Again", Text(command), whole=True)
+    elif report.candidate.isidentifier():
+        reference = ', truth="exact"' if exact else ""
+        yield _Labelled("Again", Text(f'check({report.candidate}, ids=["{case}"]{reference})'), whole=True)
 
 
 def _each(report: Report) -> Iterator[Text]:
@@ -325,16 +331,22 @@ def _coverage(report: Report) -> str:
     if not missing:
         return f"{text}, none left out"
     few = ", ".join("/".join(stratum) for stratum in missing[:3])
-    more = "--cases more" if report.replay is None else "they were not recorded"
-    return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}): {more}"
+    more = _more(report) if report.replay is None else ": they were not recorded"
+    return f"{text}; {len(missing)} not met ({few}{', ...' if len(missing) > 3 else ''}){more}"
+
+
+def _more(report: Report) -> str:
+    """What would cover more; nothing where the run ended before its time."""
+    return "" if report.stopped else ": --cases more"
 
 
 def _not_met(report: Report) -> Iterator[_Labelled]:
     """Pairs of settings that the domain allows and no network had."""
     if report.never_met and report.replay is None:
         few = ", ".join(f"{pair.first} with {pair.second}" for pair in report.never_met[:3])
-        more = ", ..." if len(report.never_met) > 3 else ""
-        yield _line("Not met", f"{_many(len(report.never_met), 'pair')} of settings ({few}{more}): --cases more")
+        others = ", ..." if len(report.never_met) > 3 else ""
+        pairs = f"{_many(len(report.never_met), 'pair')} of settings ({few}{others})"
+        yield _line("Not met", f"{pairs}{_more(report)}")
 
 
 def _grouped(report: Report) -> Iterator[_Labelled]:
@@ -361,10 +373,7 @@ def _divisors(report: Report) -> Iterator[_Labelled]:
     # What fails by an exception or a shape fails everywhere, and is told above.
     told = [row for row in report.contradictions if row.verdict == Verdict.DISAGREE or not report.tally.wrong_cases]
     for row in told[:3]:
-        ratio = "" if row.gradient_ratio is None else f", the gradients' ratio is {row.gradient_ratio:.6g}"
-        yield _line(
-            "Scale", f"{row.loss}: {row.compared} must be {row.expected:g} ({row.divisor}){ratio}: {row.verdict}"
-        )
+        yield _line("Scale", row.told)
 
 
 def _odd(report: Report) -> Iterator[_Labelled]:

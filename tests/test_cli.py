@@ -187,6 +187,10 @@ def test_narrowing_options_reach_the_cases(folder: Path):
     assert rows["case"].str.endswith("penalty=0.01+0.1+N").all()
 
 
+HUGE = f"{10**30}-2,sigmoid,mse,sum,n2,f64,normal,s1"
+OUTSIDE = "3-2,sigmoid,mse,sum,n2,f64,normal,s1"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -198,6 +202,11 @@ def test_narrowing_options_reach_the_cases(folder: Path):
         (("--losses", ","), "losses must name at least one loss; got none"),
         (("right.py", "--losses", "mse"), "the candidate supports losses half_squared_error; mse was asked for"),
         (("--case", "3-2,tanh"), "case id '3-2,tanh'"),
+        (("right.py", "--case", OUTSIDE), f"case {OUTSIDE} is not of the candidate's domain: mse is not among its "),
+        (("right.py", "--penalties", "0.01+0"), "the candidate supports penalties none; 0.01+0 was asked for. If "),
+        (("--width", "99999999"), "there is not enough memory for the arrays of network "),
+        (("--width", "10000000", "--depth", "1", "--workers", "2"), "there is not enough memory for the arrays of net"),
+        (("--case", HUGE), f"there is not enough memory for the arrays of network {HUGE}: ask for narrower layers"),
         (("--report", "right.py"), "right.py exists and is no report of ours: it stays as it is."),
         (("--report", "right.py/out"), "cannot write a report at right.py/out: "),
     ],
@@ -400,3 +409,17 @@ def test_script_of_the_smallest_failing_network_runs_by_itself(folder: Path, cap
         assert (refused.exit_code, refused.stdout) == (2, "")
         assert "which --hints" in refused.stderr
     assert not Path("none.py").exists()
+
+
+def test_what_a_candidate_writes_past_python_is_not_on_stdout(folder: Path, capfd: pytest.CaptureFixture[str]):
+    """C code and other processes know stdout by its number; --json promises one object there and nothing else."""
+    right = (folder / "right.py").read_text()
+    loud = (
+        "import os, sys\n    os.write(1, b'from C')\n    os.system('echo a process')\n    sys.__stdout__.write('held')"
+    )
+    (folder / "loud.py").write_text(right.replace('print("noise from a call")', loud))
+    done = run("loud.py", "--json", "--in-process", "--cases", "3")
+    assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (0, "agrees")
+    assert capfd.readouterr().out == ""
+    os.write(1, b"ours again")
+    assert capfd.readouterr().out == "ours again"

@@ -9,7 +9,7 @@ import pytest
 from backproof import check_gradients
 from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, CandidateError, load
-from backproof.cases import NetworkSpec, build_case
+from backproof.cases import NetworkSpec, SpecError, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
 from backproof.comparison import Bounds
@@ -373,3 +373,17 @@ def test_examine_asks_other_numbers_of_every_filling():
         examine(Scripted(look), case, repeat=True)
         assert asked[1].x.shape == case.x.shape
         assert not np.array_equal(asked[1].x, case.x)
+
+
+def test_memory_that_runs_out_is_no_verdict_and_names_the_network(monkeypatch: pytest.MonkeyPatch):
+    """Whoever asked for it is told what to ask for, and a right candidate is not accused."""
+
+    def full(*_: object, **__: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr("backproof.examine.compare", full)
+    case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n2,f64,normal,s1"))
+    with pytest.raises(
+        SpecError, match=f"for the reference and the bounds of network {case.spec.id}: ask for narrower"
+    ):
+        examine(load("scratch")[0], case)

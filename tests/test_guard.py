@@ -19,7 +19,7 @@ from backproof.candidates.contract import Answer, load
 from backproof.cases import Case, Domain
 from backproof.guard import accepted, compared, guard
 from backproof.reports.baselines import Baseline, BaselineError, read_baseline
-from backproof.route import check
+from backproof.route import _diagnosed, check
 
 SMALL = Domain(
     depth=(1, 2),
@@ -32,6 +32,7 @@ SMALL = Domain(
 )
 SCRATCH = Path(__file__).parent / "baselines" / "scratch.csv"
 CASES = 24
+DIAGNOSED = _diagnosed
 
 
 class Scripted:
@@ -233,6 +234,26 @@ def test_a_stratum_that_is_no_longer_covered_fails(baseline: Baseline):
         guard(elsewhere, baseline)
 
 
+def test_networks_outside_a_domain_that_has_shrunk_are_not_asked_and_fail(baseline: Baseline):
+    """Though every stratum is still covered by those that are left; nothing else is asked, for the diagnosis either."""
+    asked: list[Case] = []
+    shallow = Scripted(lambda case, answer: asked.append(case) or answer)
+    shallow.domain = replace(SMALL, depth=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backproof.route._diagnosed", DIAGNOSED)
+        held = guard(shallow, baseline)
+    outside = sum(spec.depth == 2 for spec in drawn(SMALL, seed=0, cases=CASES))
+    assert 0 < outside < CASES
+    assert {case.spec.depth for case in asked} == {1}
+    assert (held.holds, held.exit_code, held.failed) == (False, 1, ())
+    (complaint,) = held.beside
+    assert complaint.startswith(f"{outside} of {CASES} networks are outside its domain now, and were not asked, like ")
+    assert complaint.endswith(": its depth is 1 to 1, not 2")
+    assert dict(held.lines())["FAILS"].startswith(f"none of {len(baseline.rows)} strata is worse")
+    assert held.report.scaling
+    assert "random networks, seed 0" in str(held.report)
+
+
 def test_what_the_baseline_does_not_know_is_noted(baseline: Baseline):
     """A stratum that came in between, another PyTorch, a wider domain: to be accepted, and no failure."""
     wider = Scripted()
@@ -286,7 +307,8 @@ def test_a_candidate_that_contradicts_itself_fails(baseline: Baseline):
     report = replace(guard(Scripted(), baseline).report, scaling=(row._replace(verdict="disagree"),))
     held = compared("scripted", SMALL, baseline, report)
     assert (held.holds, held.failed) == (False, ())
-    assert "must be" in held.beside[0]
+    assert held.beside[0] == row._replace(verdict="disagree").told
+    assert held.beside[0].endswith(": disagree")
 
 
 def test_a_failure_beyond_the_rows_that_a_run_keeps_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

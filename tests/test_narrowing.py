@@ -5,7 +5,8 @@ import re
 import pytest
 
 from backproof.cases.domain import Domain, DomainError
-from backproof.narrowing import narrowed
+from backproof.cases.spec import NetworkSpec
+from backproof.narrowing import check_named, narrowed
 
 
 def test_narrowed_leaves_out_what_is_not_asked():
@@ -61,3 +62,53 @@ def test_narrowed_says_what_is_supported(wanted: dict[str, object], message: str
     """And what was asked for."""
     with pytest.raises(DomainError, match=f"^{message}"):
         narrowed(Domain(losses="half_squared_error", depth=(1, 3), batch_size=4), **wanted)
+
+
+def test_narrowed_asks_for_no_penalty_of_a_candidate_that_declares_none():
+    """Which is what a Domain says that says nothing; the message has the words that would."""
+    with pytest.raises(DomainError, match=r"supports penalties none; 0\.01\+0 was asked for\. .*penalties='mixed'"):
+        narrowed(Domain(losses="mse").declared(), penalties="0.01+0")
+    assert narrowed(Domain().declared(), penalties="none") == Domain().declared()
+
+
+def test_narrowed_asks_for_no_output_activation_that_the_hidden_ones_exclude():
+    """Those of the outputs default to the activations, and to all where these are all."""
+    with pytest.raises(DomainError, match="supports output_activations sigmoid; identity was asked for"):
+        narrowed(Domain(activations="sigmoid"), output_activations="identity")
+    assert [each.name for each in narrowed(Domain(), output_activations="softmax").outputs] == ["softmax"]
+
+
+CASE = "3-4-2,sigmoid,mse,mean,n5,f64,normal,s7"
+DECLARED = Domain(activations="sigmoid", losses="mse", reductions="mean", batch_size=(1, 8)).declared()
+
+
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        (CASE.replace("mean", "sum"), "sum is not among its reductions"),
+        (CASE.replace("mse", "huber"), "huber is not among its losses"),
+        (CASE.replace("f64", "f32"), "float32 is not among its dtypes"),
+        (CASE.replace("sigmoid", "tanh-sigmoid"), "tanh is not among its activations"),
+        (CASE.replace("sigmoid", "sigmoid-tanh"), "tanh is not among its output_activations"),
+        (CASE.replace("n5", "n9"), "its batch size is 1 to 8, not 9"),
+        (CASE + ",penalty=0.01+0", "its penalty is none. If it adds network.penalty, let its Domain say so: "),
+    ],
+    ids=["reduction", "loss", "dtype", "hidden", "output", "batch", "penalty"],
+)
+def test_a_named_network_lies_within_what_is_declared(case: str, why: str):
+    """As the options do: correct code is not to be accused of what it never promised."""
+    with pytest.raises(DomainError, match=re.escape(f"case {case} is not of the candidate's domain: {why}")):
+        check_named(DECLARED, NetworkSpec.parse(case))
+
+
+def test_a_named_network_may_have_what_a_domain_leaves_open():
+    """A larger one, another filling, other parameters than are drawn; all that Backproof's own candidates can."""
+    for case in (CASE, CASE.replace("3-4-2", "99-2-2-2-2-2-2-99"), CASE.replace("normal", "saturated")):
+        check_named(DECLARED, NetworkSpec.parse(case))
+    check_named(
+        Domain(), NetworkSpec.parse("3-4-2,leaky_relu=0.37-log_softmax,kl_div,sum,n99,f32,tiny,s1,penalty=0.01+0+N")
+    )
+    fixed = Domain(widths=(3, 4, 2), shapes=1)
+    check_named(fixed, NetworkSpec.parse(CASE.replace("n5", "n6")))
+    with pytest.raises(DomainError, match=r"its widths are \(3, 4, 2\), not \(3, 4, 3\)"):
+        check_named(fixed, NetworkSpec.parse(CASE.replace("3-4-2", "3-4-3")))

@@ -60,6 +60,9 @@ COMMANDS = {
     "right": ("check", "right.py", "--vectors", SIGMOID),
     "wrong": ("check", "wrong.py", "--vectors", SIGMOID),
     "json": ("check", "right.py", "--vectors", SIGMOID, "--cases", 3, "--json"),
+    "more": ("check", "right.py", "--vectors", SIGMOID, "--cases", 999),
+    "seed": ("check", "right.py", "--vectors", SIGMOID, "--seed", 3),
+    "faults": ("faults", "derivative_at_upstream", "--pairs", 0),
     "live": ("check", "scratch", "--cases", 1),
     "record": ("record", "--cases", 1),
     "nowhere": ("check", "scratch", "--vectors", "nowhere"),
@@ -129,11 +132,27 @@ def test_json_says_what_was_replayed(done: dict[str, Done]):
     assert (found["verdict"], found["cases"], found["seed"]) == ("agrees", 3, 1)
 
 
+def test_more_networks_than_were_recorded_and_other_seeds_are_not_ignored(done: dict[str, Done]):
+    """There are no others: it is said how many there are, and a seed is refused."""
+    code, out, err = done["more"]
+    assert (code, "AGREES" in out) == (0, True)
+    assert re.search(r"sigmoid\.safetensors holds [0-9]+ such networks and not 999: all of them are examined", err)
+    assert done["seed"].code == 2
+    assert "--vectors bring their own networks: leave it out" in " ".join(done["seed"].err.split())
+
+
 def test_without_pytorch_and_without_a_recording_it_is_said_what_to_do(done: dict[str, Done]):
     """Exit code 2, and both ways out."""
-    for name in ("live", "record"):
+    ways = {
+        "live": ", or take --reference exact, which needs neither",
+        "record": "; a recording has its results",
+        "faults": "; planted faults are held to nothing else",
+    }
+    for name, way in ways.items():
         assert done[name].code == 2
-        assert "--reference exact" in done[name].err
+        missing = "PyTorch, the reference, is not installed: install backproof[torch]"
+        assert done[name].err.startswith(f"backproof: {missing}{way}")
+        assert ("--reference" in done[name].err) == (name == "live")
 
 
 @pytest.mark.parametrize("name", ["nowhere", "folder", "pickle"])

@@ -239,9 +239,42 @@ def test_ctrl_c_keeps_what_is_done():
     report = check(Scripted(answer), cases=500)
     assert report.interrupted
     assert 0 < report.tally.cases < 20
-    assert report.verdict == "agrees"
+    assert (report.verdict, report.exit_code) == ("agrees", 130)
+    assert report.to_json()["stopped"] == f"after {report.tally.cases} of 500 networks"
     assert f"Stopped     after {report.tally.cases} of 500 networks" in str(report)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_does_not_hide_what_disagrees():
+    """A run that has found a mistake has its exit code."""
+
+    def press(cases: int, wrong: int) -> None:
+        if cases == 3 and not pressed:
+            pressed.append(cases)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pressed: list[int] = []
+    wrong = Scripted(lambda case: replace(scratch(case), loss=scratch(case).loss + 1.0))
+    report = check(wrong, cases=500, diagnosis=False, progress=press)
+    assert report.interrupted
+    assert (report.verdict, report.exit_code) == ("disagrees", 1)
+
+
+@pytest.mark.parametrize(("shards", "told"), [(0, "no shard of 250 networks was done, so "), (1, "kept are 1 of 2 ")])
+def test_ctrl_c_says_what_is_kept_to_go_on_from(tmp_path: Path, shards: int, told: str):
+    """Of a shard that was begun, nothing; then a folder for the rest would only mislead."""
+    said: list[str] = []
+    pressed: list[int] = []
+
+    def press(cases: int, wrong: int) -> None:
+        if cases == 250 * shards + 3 and not pressed:
+            pressed.append(cases)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    place = tmp_path / "out"
+    check("scratch", SMALL, cases=500, truth="exact", report=place, progress=press, notice=said.append)
+    assert said[-1].startswith(f"{place}: {told}")
+    assert (tmp_path / "out.unfinished").exists() == bool(shards)
 
 
 def test_a_second_ctrl_c_ends_a_case_that_does_not_end():

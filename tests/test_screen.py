@@ -36,6 +36,7 @@ def report(*cases: tuple[Check, ...], **fields) -> Report:
         tally.add(SPEC, checks, strict_kinks=fields.get("strict_kinks", False))
     settings = {
         "candidate": "my_net.py:f",
+        "text": "my_net.py:f",
         "truth": "torch",
         "domain": Domain(activations="relu", losses="mse"),
         "seed": 3,
@@ -330,3 +331,15 @@ def test_hints_say_how_much_is_told(findings):
     assert where.to_json()["diagnoses"] == [{"equation": "BP3", "position": "all", "condition": None}]
     assert where.to_json()["equations"]["BP3"] == "broken"
     assert report((WRONG,), findings=findings).to_json()["diagnoses"][0]["fault"] == "bias_negated"
+
+
+def test_what_repeats_a_case_works_where_it_is_read():
+    """The text that finds a function again, the call of one that a notebook has defined; nothing for any other."""
+    wrong = (WRONG,)
+    command = f"Again       backproof check my_net:f --case {SPEC.id}"
+    assert command in lines(report(wrong, candidate="f", text="my_net:f"))
+    assert f'Again       check(f, ids=["{SPEC.id}"])' in lines(report(wrong, candidate="f", text=None))
+    exact = lines(report(wrong, candidate="f", text=None, truth="exact"))
+    assert f'Again       check(f, ids=["{SPEC.id}"], truth="exact")' in exact
+    for name in ("Net.loss_and_gradients", "main.<locals>.f"):
+        assert "Again" not in plain(report(wrong, candidate=name, text=None))

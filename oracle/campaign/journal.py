@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 from backproof.campaign import ledger
 from backproof.campaign.crew import CrewError
 from backproof.campaign.fingerprint import Fingerprint, changes, short
-from backproof.campaign.shards import Shard, Task
+from backproof.campaign.shards import CASES_PER_SHARD, Shard, Task
+from backproof.cases.spec import SpecError
 from backproof.judging.verdicts import UNREMARKABLE
 from backproof.reports import ReportError
 
@@ -151,7 +152,7 @@ def open_journal(
         elif notice is not None and others:
             notice(f"{_why(place, others, found).removeprefix(': ')} It stays as it is, and nothing of it is used")
         yield journal
-    except (ReportError, CrewError) as error:
+    except (ReportError, CrewError, SpecError) as error:
         kept = f". What is done is kept, {journal} in {folder}: the same command goes on from there"
         raise type(error)(f"{error}{kept if len(journal) else ''}") from error
     finally:
@@ -175,6 +176,13 @@ def _clear(folder: Path, report: Path, lock: BaseFileLock) -> None:
             noted.unlink()
     except Timeout:
         return
+
+
+def left_off(journal: Journal) -> str:
+    """What a run that somebody ended leaves to go on from."""
+    if not len(journal):
+        return f"no shard of {CASES_PER_SHARD} networks was done, so that nothing is kept to go on from"
+    return f"kept are {journal} of {CASES_PER_SHARD} networks: the same command goes on from there"
 
 
 def finished(journal: Journal) -> None:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Final, TypeVar
 
 from backproof.candidates.callables import FunctionCandidate
-from backproof.candidates.contract import TIMEOUT, CandidateError
+from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError
 from backproof.candidates.ending import TerminatedError
 from backproof.candidates.layout import MARK
 from backproof.candidates.patience import Patience
@@ -75,6 +75,17 @@ def wrap(given: object) -> FunctionCandidate:
         )
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return made(name, function, getattr(function, MARK, None))
+
+
+def text_of(candidate: Candidate) -> str | None:
+    """The CANDIDATE text that finds a candidate again; None where there is none, as for what a notebook has defined."""
+    text: str | None = getattr(candidate, "text", None)
+    if text is not None or not isinstance(candidate, FunctionCandidate):
+        return text
+    module, name = (getattr(candidate.function, key, "") for key in ("__module__", "__qualname__"))
+    # At the top of a module that can be imported, under its own name; a method's object has a name we do not know.
+    found = module != "__main__" and getattr(sys.modules.get(module), name, None) is candidate.function
+    return f"{module}:{name}" if found else None
 
 
 def _method(given: object) -> Callable[..., object] | None:

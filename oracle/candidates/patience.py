@@ -35,7 +35,9 @@ class Patience:
     @property
     def hurry(self) -> str:
         """Why that is less than was said, as the end of a sentence; "" where it is not."""
-        return f"; it had {self.timeout:g} s before, and gave no answer then" if self._late else ""
+        if not self._late:
+            return ""
+        return f"; it had {self.timeout:g} s at first, and each timeout in a row leaves it less, down to a {HURRY}th"
 
     def answered(self) -> None:
         """There was an answer: what went wrong before is forgiven, if it can be."""

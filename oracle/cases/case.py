@@ -74,8 +74,16 @@ class Case:
 def build_case(spec: NetworkSpec) -> Case:
     """The case of `spec`: each array has its own, fixed stretch of the stream that belongs to the spec's id.
 
-    In order: weights, biases, x, upstream; y; one word for each row; the arrays of the loss.
+    In order: weights, biases, x, upstream; y; one word for each row; the arrays of the loss. Raises SpecError where
+    memory does not hold them.
     """
+    try:
+        return _built(spec)
+    except (MemoryError, OverflowError):
+        raise spec.too_large("the arrays") from None
+
+
+def _built(spec: NetworkSpec) -> Case:
     filling, dtype = FILLINGS[spec.values], spec.dtype
     kind = TARGETS[target_kind(spec.loss)]
     draw = kind.draw

@@ -157,6 +157,11 @@ class Domain:
         return replace(self, dtypes=("float64",)) if isinstance(self.dtypes, Unnamed) else self
 
     @property
+    def is_declared(self) -> bool:
+        """Whether a candidate has stated it: `declared` has named its dtypes. Backproof's own leaves them open."""
+        return not isinstance(self.dtypes, Unnamed)
+
+    @property
     def names_values(self) -> bool:
         """Whether its fillings were chosen on purpose: then no other is asked for, not even for doing sums by hand."""
         return not isinstance(self.values, Unnamed)

@@ -26,6 +26,8 @@ from backproof.cases.fillings import FILLINGS
 
 __all__ = ["NetworkSpec", "Penalty", "SpecError"]
 
+_LONGEST: Final = 1000
+"""Letters of an id that a message repeats."""
 _SHORT: Final = {"float64": "f64", "float32": "f32"}
 _LONG: Final = {short: long for long, short in _SHORT.items()}
 # A minus sign before a digit belongs to a parameter: relu-hardtanh=-0.5+2-softmax has three layers.
@@ -135,6 +137,13 @@ class NetworkSpec:
         if self.widths[-1] < least_outputs(self.loss):
             raise SpecError(f"loss {self.loss.id} ignores class 0, the only class of a network with one output")
 
+    def too_large(self, what: str) -> SpecError:
+        """What to raise where this machine's memory does not hold what belongs to the network; `what` that is."""
+        return SpecError(
+            f"there is not enough memory for {what} of network {self.id}: ask for narrower layers (--width, in a "
+            "Domain width=...), fewer of them or fewer samples"
+        )
+
     @property
     def depth(self) -> int:
         """L, the number of weight matrices."""
@@ -177,7 +186,8 @@ class NetworkSpec:
         try:
             return _read(text)
         except SpecError as error:
-            raise SpecError(f"case id {text!r}: {error}") from None
+            named = repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}..."
+            raise SpecError(f"case id {named}: {error}") from None
 
 
 _WANTED: Final = {
@@ -242,6 +252,7 @@ def _read_tail(fields: list[str], layers: int) -> tuple[tuple[bool, ...], Penalt
 
 def _number(word: str, least: int, where: str, wanted: str, *, prefix: str = "") -> int:
     digits = word.removeprefix(prefix)
-    if not word.startswith(prefix) or not re.fullmatch("[0-9]+", digits) or int(digits) < least:
-        raise SpecError(f"{where} must be {wanted}; got {word!r}")
+    # Python reads no number of more than 4,300 digits, and nobody means one of a thousand.
+    if not word.startswith(prefix) or not re.fullmatch("[0-9]{1,1000}", digits) or int(digits) < least:
+        raise SpecError(f"{where} must be {wanted}; got {shown(word)}")
     return int(digits)

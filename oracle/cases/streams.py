@@ -36,7 +36,12 @@ def philox(text: str) -> np.random.Philox:
 
 
 def raw_words(text: str, count: int) -> Words:
-    """The first `count` 64-bit words of that stream, philox(text).random_raw(count), shape (count,)."""
+    """The first `count` 64-bit words of that stream, philox(text).random_raw(count), shape (count,).
+
+    Raises MemoryError where nothing holds so many.
+    """
+    if count > _MOST:
+        raise MemoryError
     _ENGINE.start["key"] = _key(text)
     _ENGINE.philox.state = _ENGINE.state
     words: Words = _ENGINE.philox.random_raw(count)
@@ -48,6 +53,8 @@ def _key(text: str) -> tuple[int, ...]:
 
 
 _TWO_WORDS: Final = struct.Struct("<2Q")
+_MOST: Final = 1 << 56
+"""Words of which no machine holds as many; beyond 2^60 an array cannot even be asked for."""
 _HALF: Final = np.uint64(32)
 
 

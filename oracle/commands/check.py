@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import check_files, foreseen, progress, refuse, stop
+from backproof.commands.terminal import check_files, foreseen, progress, refuse, stdout_to_stderr, stop
 from backproof.reports.columns import ROWS
 
 if TYPE_CHECKING:
@@ -31,7 +30,9 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     cases: Annotated[
         int | None, typer.Option(help="how many random networks", min=1, show_default="1000, or all that were recorded")
     ] = None,
-    seed: Annotated[int, typer.Option(help="the same seed draws the same networks on every machine", min=0)] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="the same seed draws the same networks on every machine", min=0, show_default="0")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="directory for the tables", show_default="none")] = None,
     resume: Annotated[
         bool,
@@ -74,7 +75,12 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         str | None, typer.Option(help="of a Dask cluster, like tcp://10.0.0.1:8786", show_default="none")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="seconds that a candidate may take for one case", min=0.01, show_default="10")
+        float | None,
+        typer.Option(
+            help="seconds that a candidate may take for one case; after timeouts in a row less, down to a sixteenth",
+            min=0.01,
+            show_default="10",
+        ),
     ] = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="run a Python candidate in this process, as a debugger needs it")
@@ -90,7 +96,11 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     batch_size: options.BatchSize = None,
     penalties: options.Penalties = None,
 ) -> None:
-    """Hold a candidate to the reference on random networks; a candidate's code is run, without a sandbox."""
+    """Hold a candidate to the reference on random networks; a candidate's code is run, without a sandbox.
+
+    Exit codes: 0 agrees, 1 disagrees, 2 nothing could be compared or the command cannot be done, 130 ended by Ctrl-C
+    and right until then.
+    """
     fields = options.fields(
         activations=activations,
         output_activations=output_activations,
@@ -105,6 +115,8 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     )
     if vectors is not None and reference is not None:
         raise typer.BadParameter("--vectors bring their own reference: leave it out", param_hint="--reference")
+    if vectors is not None and seed is not None:
+        raise typer.BadParameter("--vectors bring their own networks: leave it out", param_hint="--seed")
     if reference not in (None, "torch", "exact"):
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
     if scheduler is not None and workers is not None:
@@ -117,7 +129,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         )
     settings = {
         "cases": cases,
-        "seed": seed,
+        "seed": seed or 0,
         "ids": tuple(case or ()),
         "truth": reference or ("torch" if vectors is None else "exact"),
         "vectors": vectors,
@@ -135,7 +147,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     }
     try:
         # What a candidate prints must not mix with the verdict, least of all with JSON.
-        with redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             found = _loaded(candidate, timeout, in_process=in_process)
             check_files(junit, summary, script)
             one = as_json or any(place is not None for place in (report, junit, summary))
@@ -144,7 +156,15 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         refuse(candidate, error, suite="backproof check", junit=junit, as_json=as_json)
     _show(outcomes, as_json=as_json)
     _write(outcomes, junit, summary, script)
-    raise typer.Exit(max(outcome.exit_code for outcome in outcomes))
+    raise typer.Exit(_exit_code(outcomes))
+
+
+def _exit_code(outcomes: Sequence[Report]) -> int:
+    """The worst of several; that one was interrupted is less than that another disagrees."""
+    from backproof.outcome import INTERRUPTED
+
+    codes = {outcome.exit_code for outcome in outcomes}
+    return max(codes - {INTERRUPTED, 0}, default=max(codes))
 
 
 def _write(outcomes: list[Report], junit: Path | None, summary: Path | None, script: Path | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from backproof.commands.terminal import foreseen, progress, stop
+from backproof.commands.terminal import foreseen, progress, stop, without_torch
 
 RESULTS: Final = ("rightly", "among equals", "wrongly", "unexplained", "equivalent")
 
@@ -45,7 +45,7 @@ def faults(
         if report is not None:
             _write(trials, report, seed)
     except foreseen() as error:
-        stop("faults", error, as_json=False)
+        stop("faults", without_torch(error, "; planted faults are held to nothing else"), as_json=False)
     raise typer.Exit(1 if any(trial.missed or trial.result == "wrongly" for trial in trials) else 0)
 
 

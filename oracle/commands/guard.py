@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from backproof.commands.terminal import check_files, foreseen, progress, refuse, stop
+from backproof.commands.terminal import check_files, foreseen, progress, refuse, stdout_to_stderr, stop, without_torch
 
 if TYPE_CHECKING:
     from backproof.candidates.contract import Candidate
@@ -36,7 +34,12 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     summary: Annotated[Path | None, typer.Option(help="Markdown for a job's page", show_default="none")] = None,
     workers: Annotated[int | None, typer.Option(help="processes", min=1, show_default="by the number of cases")] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="seconds that a candidate may take for one case", min=0.01, show_default="10")
+        float | None,
+        typer.Option(
+            help="seconds that a candidate may take for one case; after timeouts in a row less, down to a sixteenth",
+            min=0.01,
+            show_default="10",
+        ),
     ] = None,
 ) -> None:
     """Fail where a candidate has become worse than its baseline; a candidate's code is run, without a sandbox."""
@@ -50,7 +53,7 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     make = f"backproof guard {shlex.quote(candidate)} --baseline {shlex.quote(str(baseline))} --update"
     try:
         # What a candidate prints must not mix with the verdict.
-        with redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             subject = _one(candidate, timeout)
             check_files(baseline if update else None, junit, summary)
             if update:
@@ -58,7 +61,8 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
             else:
                 guarded = _guarded(subject, baseline, make, workers)
     except foreseen() as error:
-        refuse(candidate, error, suite="backproof guard", junit=junit, as_json=False)
+        other = ", or hold it to exact arithmetic, which needs none, from now on: --update --reference exact"
+        refuse(candidate, without_torch(error, other), suite="backproof guard", junit=junit, as_json=False)
     if update:
         _tell_update(report, baseline)
     _tell(guarded, baseline, make)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import foreseen, progress, stop
+from backproof.commands.terminal import foreseen, progress, stdout_to_stderr, stop, without_torch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,10 +119,11 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
         penalties=penalties,
     )
     try:
-        with redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             size = _recorded(candidate, fields, cases=cases, seed=seed, out=out)
     except foreseen() as error:
-        stop(candidate or "record", error, as_json=False)
+        other = "; a recording has its results, and is made where it is: then `check --vectors` needs none"
+        stop(candidate or "record", without_torch(error, other), as_json=False)
     typer.echo(
         f"{out}: {cases:,} networks with PyTorch's results and bounds, {size / 1e6:.1f} MB. Where there is no PyTorch:"
     )

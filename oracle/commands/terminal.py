@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -83,6 +85,45 @@ def progress(name: str, total: int) -> Iterator[Callable[[int, int], None] | Non
                 drawn = time.monotonic()
 
         yield told
+
+
+def without_torch(error: Exception, otherwise: str) -> Exception:
+    """The error; where it is that PyTorch is missing, with what this command can do instead."""
+    from backproof.examine import MISSING, ReferenceMissingError
+
+    return RuntimeError(f"{MISSING}{otherwise}") if isinstance(error, ReferenceMissingError) else error
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """What is printed in the block goes to stderr, so that stdout has the verdict alone.
+
+    By C code and by other processes too, which know no sys.stdout but a file with the number 1.
+    """
+    with redirect_stdout(sys.stderr):
+        try:
+            own = os.dup(1)
+            os.dup2(2, 1)
+        except OSError:  # one of the two is closed
+            yield
+            return
+        try:
+            yield
+        finally:
+            _flush()
+            os.dup2(own, 1)
+            os.close(own)
+
+
+def _flush() -> None:
+    """Write what Python and C hold back for stdout, before that is another file again."""
+    import ctypes
+
+    with suppress(OSError, ValueError):
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()
+    with suppress(OSError, TypeError, AttributeError):
+        ctypes.CDLL(None).fflush(None)
 
 
 def check_files(*paths: Path | None) -> None:

@@ -71,6 +71,10 @@ class Grid:
         for name in ("dtypes", "depths", "widths", "activations", "losses"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one; got none")
+        for name in ("depths", "widths"):
+            if any(type(number) is not int or number < 1 for number in getattr(self, name)):
+                numbers = ", ".join(map(str, getattr(self, name)))
+                raise ValueError(f"{name} must be whole numbers, each at least 1; got {numbers}")
         if self.cases < 1:
             raise ValueError(f"cases must be at least 1; got {self.cases}")
 

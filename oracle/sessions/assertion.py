@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Candidate, CandidateError, load
+from backproof.candidates.finding import text_of
 from backproof.candidates.handed import Network
 from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
@@ -108,12 +109,7 @@ def check_gradients(candidate: object, case: Case, *, hints: Hints = "all") -> t
 
 def address(candidate: Candidate) -> str:
     """The CANDIDATE text that finds a candidate again, where there is one; else its name."""
-    if isinstance(candidate, FunctionCandidate) and candidate.text is None:
-        module, name = (getattr(candidate.function, key, "") for key in ("__module__", "__qualname__"))
-        # A function at the top of a module that can be imported; what a method is bound to has a name we do not know.
-        if module not in ("", "__main__") and name.isidentifier() and not hasattr(candidate.function, "__self__"):
-            return f"{module}:{name}"
-    return candidate.name
+    return text_of(candidate) or candidate.name
 
 
 def end_programs() -> None:

@@ -54,6 +54,8 @@ def test_stop_after_is_told():
     assert report.exit_code == 1
     assert report.stopped == f"after {report.tally.cases} of 200 networks, one of which disagrees (--stop-after)"
     assert f"Stopped     {report.stopped}; all of the above is about these" in str(report)
+    assert "not met" in str(report)
+    assert "--cases more" not in str(report)
     assert check(Half(), cases=3, truth="exact", stop_after=9, keep=False, diagnosis=False).stopped == ""
     with pytest.raises(ValueError, match="stop_after must be a whole number, at least 1; got 0"):
         check(Half(), stop_after=0)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from backproof.campaign.crew import CrewError
 from backproof.campaign.journal import Journal, finished, open_journal, place_of
 from backproof.campaign.shards import Task, examine_shard
 from backproof.cases.domain import Domain
+from backproof.cases.spec import SpecError
 from backproof.reports import ReportError
 from backproof.route import check
 
@@ -151,15 +153,16 @@ def test_two_processes_do_not_share_a_journal(tmp_path: Path):
         pytest.fail("the block must not run")
 
 
-def test_an_error_says_what_is_kept(tmp_path: Path):
-    """Where anything is."""
+@pytest.mark.parametrize("kind", [ReportError, CrewError, SpecError])
+def test_an_error_says_what_is_kept(tmp_path: Path, kind: type[Exception]):
+    """Where anything is, and whatever is missing: space, workers, or memory for one of the networks."""
     folder = kept(tmp_path / "out", RUN)
 
     def fill() -> None:
         with open_journal(tmp_path / "out", RUN, shards=9):
-            raise ReportError("cannot write: No space left on device")
+            raise kind("cannot write: No space left on device")
 
-    with pytest.raises(ReportError) as raised:
+    with pytest.raises(kind) as raised:
         fill()
     assert str(raised.value) == (
         f"cannot write: No space left on device. What is done is kept, 1 of 9 shards in {folder}: "

@@ -4,12 +4,13 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from backproof.candidates import finding
 from backproof.candidates.contract import CandidateError, load
-from backproof.candidates.finding import find, wrap
+from backproof.candidates.finding import find, text_of, wrap
 from backproof.cases.domain import Domain
 
 NO_FUNCTION = "has no function loss_and_gradients(network, x, y) and nothing under @candidate."
@@ -216,3 +217,18 @@ def test_find_takes_an_object_with_the_usual_method(folder: Path):
     (at_hand,) = load(sys.modules["objects"].net)
     assert at_hand.name == "Net.loss_and_gradients"
     assert at_hand.declaration.layout.bias == "row"
+
+
+def test_a_function_that_was_handed_over_has_a_text_where_it_can_be_imported(monkeypatch: pytest.MonkeyPatch):
+    """Under its own name, in a module other than the script that runs; and where it has one already, that."""
+    text = text_of(wrap(handed_over))
+    assert text == f"{__name__}:handed_over"
+    assert text_of(load("scratch")[0]) == "scratch"
+    monkeypatch.setattr(handed_over, "__module__", "__main__")
+    assert text_of(wrap(handed_over)) is None
+    for given in (lambda network, x, y: None, SimpleNamespace(loss_and_gradients=lambda *_: None)):
+        assert text_of(wrap(given)) is None
+
+
+def handed_over(network: object, x: object, y: object) -> None:
+    """A candidate of this module."""

@@ -58,7 +58,7 @@ def test_function_that_never_answers_is_not_waited_for_in_every_case():
     assert {answer.failure for answer in answers} == {"timeout"}
     first, second, *_ = [answer.message.partition(" s without an answer")[::2] for answer in answers]
     assert (first[0], second[0]) == ("interrupted after 0.02", "interrupted after 0.01")
-    assert second[1] == f"{first[1]}; it had 0.02 s before, and gave no answer then"
+    assert second[1] == f"{first[1]}; it had 0.02 s at first, and each timeout in a row leaves it less, down to a 16th"
     assert answers[-1].message.startswith(f"not asked any more, for it failed {GIVE_UP} times in a row, at last: ")
 
 

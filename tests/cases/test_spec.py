@@ -226,6 +226,16 @@ def test_penalty_refuses_what_cannot_be(changes, message):
     assert str(raised.value) == message
 
 
+@pytest.mark.parametrize("field", ["s7", "n5", "3-4-2"])
+def test_a_number_of_thousands_of_digits_is_refused_like_any_other_that_is_none(field: str):
+    """Python does not read it, and says so in words of its own."""
+    digits = f"{'' if field[0].isdigit() else field[0]}{'9' * 5000}"
+    said = r"^case id '.{1000}'\.\.\.: field . \(.*\) must be .*; got '.{39}\.\.\.$"
+    with pytest.raises(SpecError, match=said) as raised:
+        NetworkSpec.parse(",".join(digits if each == field else each for each in EXAMPLE.split(",")))
+    assert len(str(raised.value)) < 1500
+
+
 def test_activation_names_are_each_named_once():
     """Whatever their parameters, in the order of the layers."""
     spec = NetworkSpec.parse("1-2-2-2-1,relu-leaky_relu-relu-leaky_relu=0.2,mse,sum,n1,f64,normal,s0")

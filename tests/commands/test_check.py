@@ -1,12 +1,13 @@
 """`backproof check`, as far as it is about large runs: resuming, ending early, who does the work."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from backproof.cli import app
-from backproof.commands.check import _asked
+from backproof.commands.check import _asked, _exit_code
 from backproof.commands.terminal import progress
 
 SMALL = ("--depth", "1", "--width", "2", "--losses", "mse", "--activations", "tanh", "--reference", "exact")
@@ -78,3 +79,9 @@ def test_progress_shows_rate_and_what_is_wrong(monkeypatch: pytest.MonkeyPatch, 
     assert "3 wrong" in shown
     assert "500/1000" in shown
     assert "a second" in shown
+
+
+def test_the_exit_code_of_several_candidates_is_the_worst():
+    """That one was interrupted is less than that another disagrees, or that nothing could be compared."""
+    for codes, code in (((0, 0), 0), ((0, 130), 130), ((130, 1), 1), ((2, 130), 2), ((1, 2, 0), 2)):
+        assert _exit_code([SimpleNamespace(exit_code=each) for each in codes]) == code

@@ -229,3 +229,10 @@ def test_no_error_hides_where_a_bound_only_just_decides(dtype, depth, width):
 def test_names_of_checkers_are_their_keys():
     """A checker is asked for by the name that it has in the table."""
     assert all(checker.name == name for name, checker in CHECKERS.items())
+
+
+@pytest.mark.parametrize("name", ["depths", "widths"])
+def test_a_grid_says_which_of_its_numbers_is_none(name: str):
+    """And not what a network would say of both together."""
+    with pytest.raises(ValueError, match=f"^{name} must be whole numbers, each at least 1; got 4, 0$"):
+        Grid(**{name: (4, 0)})
