@@ -11,8 +11,9 @@ import numpy as np
 
 from backproof.cases.case import Case
 from backproof.cases.gradients import Array
-from backproof.diagnosis.diagnosis import EQUATIONS, Diagnosis, Findings
+from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.diagnosis.evidence import Exhibit
+from backproof.diagnosis.mistake import Diagnosis
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import both_ways
@@ -102,6 +103,8 @@ def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterat
 
 def place(diagnosis: Diagnosis) -> str:
     """Which equation and where, in words: "the bias gradient of every layer (BP3)"."""
+    if diagnosis.subject:
+        return diagnosis.subject
     subject = _SUBJECTS[diagnosis.equation]
     where = _PLACES[diagnosis.position]
     if diagnosis.position == "all" and diagnosis.equation in ("BP1", "BP2", "BP3", "BP4", "BP0"):
