@@ -109,7 +109,7 @@ def test_a_call_that_fails_is_not_called_a_wrong_gradient():
     failed = whole_call(Verdict.ERROR, "ValueError: no tens")
     text = lines(report((failed,), (LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
     assert text[1] == "FAILED CALLS in 1 of 2; right in all of them: losses, weight gradients"
-    assert "What        the call itself: error, ValueError: no tens" in text
+    assert "What        ValueError: no tens" in text
     assert not any(line.startswith("Scale") for line in text)
     alone = lines(report((LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
     assert alone[1].startswith("WRONG SCALE")
@@ -123,7 +123,7 @@ def test_numbers_without_a_diagnosis_are_hints_too(hints: str, shown: int):
     assert sum(line.startswith(("Where", "What", "Yours", "Right")) for line in text) == shown
     assert ("right in all of them" in text[1]) == (hints != "none")
     failed = lines(report((whole_call(Verdict.ERROR, "ValueError: no"),), hints=hints))
-    assert "What        the call itself: error, ValueError: no" in failed
+    assert "What        ValueError: no" in failed
 
 
 def test_a_wrong_loss_is_not_called_a_wrong_gradient():
@@ -135,9 +135,33 @@ def test_a_wrong_loss_is_not_called_a_wrong_gradient():
 def test_a_failure_without_numbers_shows_its_message():
     """An exception, or a shape."""
     text = lines(report((whole_call(Verdict.ERROR, "ValueError: no (my_net.py:3)"),), (AGREE,)))
-    assert "What        the call itself: error, ValueError: no (my_net.py:3)" in text
+    assert "What        ValueError: no (my_net.py:3)" in text
     assert not any(line.startswith("Yours") for line in text)
-    assert "Where       first wrong on the way back: the call (1)" in text
+    assert "Where       your function failed in 1 of 2 calls" in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "note", "where", "what"),
+    [
+        (Verdict.ERROR, "returned None", "your function failed in 1 of 1 call", "your function returned None"),
+        (Verdict.SHAPE, "weights are", "your function failed in 1 of 1 call", "weights are"),
+        (Verdict.TIMEOUT, "", "your function failed in 1 of 1 call", "timeout"),
+        (Verdict.NONDETERMINISTIC, "a second", "your function is at fault in 1 of 1 call", "a second"),
+    ],
+)  # fmt: skip
+def test_a_call_at_fault_is_told_in_a_sentence(findings, verdict, note, where, what):
+    """And no numbers are said to have no name, where there are none."""
+    text = lines(report((whole_call(verdict, note),), findings=replace(findings, diagnoses=())))
+    assert f"Where       {where}" in text
+    assert f"What        {what}" in text
+    assert not any(line.startswith("Mistake") for line in text)
+
+
+def test_calls_that_failed_are_told_before_what_is_wrong_in_others():
+    """How many of all."""
+    text = lines(report((whole_call(Verdict.ERROR, "ValueError: no"),), (WRONG,)))
+    failed = "your function failed in 1 of 2 calls"
+    assert f"Where       {failed}; first wrong on the way back: the weight of the output layer (1)" in text
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def _parts(returned: object) -> Mapping[str, object]:
     if isinstance(returned, Mapping):
         unknown = [repr(key) for key in returned if key not in KEYS]
         if unknown:
-            raise UnreadableError("error", f"the returned dict has the unknown keys {', '.join(unknown)}; {WANTED}")
+            raise UnreadableError("error", f"returned a dict with the unknown keys {', '.join(unknown)}; {WANTED}")
         return returned
     if isinstance(returned, (tuple, list)) and len(returned) == 3:
         return dict(zip(KEYS, returned, strict=False))

@@ -14,6 +14,7 @@ from backproof.cases.gradients import Array
 from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.diagnosis.evidence import Exhibit
 from backproof.diagnosis.mistake import Diagnosis
+from backproof.judging.verdicts import Check
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import both_ways
@@ -86,7 +87,7 @@ def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterat
     if findings.conventions is not None and hints == "all":
         yield "Loss", findings.conventions.told
     if findings.shown is not None and hints == "all":
-        yield from _by_hand(findings.shown)
+        yield from _by_hand(findings.shown, candidate)
     holding = [name for name in EQUATIONS if findings.equations.get(name) == "holds"]
     if holding:
         yield "Holds", f"{', '.join(_told(name) for name in holding)} (each tested on your own numbers)"
@@ -137,7 +138,19 @@ def _mistake(diagnosis: Diagnosis) -> Iterator[Line]:
         yield "Or", f"{', '.join(diagnosis.also_fits)}: on every network tried, the same numbers"
 
 
-def _by_hand(shown: Exhibit) -> Iterator[Line]:
+def whose(candidate: str) -> str:
+    """What a candidate is to its author."""
+    return "your program" if candidate.startswith("exec:") else "your function"
+
+
+def of_the_call(check: Check, candidate: str) -> str:
+    """What is wrong with a call, where there is no number to speak of, in a sentence."""
+    if check.note.startswith("returned "):
+        return f"{whose(candidate)} {check.note}"
+    return check.note or check.verdict.value
+
+
+def _by_hand(shown: Exhibit, candidate: str) -> Iterator[Line]:
     """The smallest network written out, and the first wrong number beside the right one."""
     case = shown.case
     arrays = [*case.weights, *(bias for bias in case.biases if bias is not None), case.x, case.y]
@@ -152,6 +165,9 @@ def _by_hand(shown: Exhibit) -> Iterator[Line]:
         yield "", f"read off a step at learning_rate = {rate}: dC/dW is (W - W') / {rate}, W' what it left"
     wrong = next((check for check in shown.checks if check.verdict.fails), None)
     if wrong is None:
+        return
+    if wrong.quantity == "call":
+        yield "", of_the_call(wrong, candidate)
         return
     if wrong.max_abs_error is None:
         yield "", f"{wrong.name}: {wrong.note or wrong.verdict.value}"

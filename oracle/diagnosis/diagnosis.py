@@ -42,6 +42,8 @@ STRAINING: Final = frozenset({"saturated", "tiny"})
 EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
 """What the answer speaks of, in this order."""
 
+_OF_THE_COST: Final = "the first delta is wrong too, and all that flows from it: another cost explains both"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Findings:
@@ -236,10 +238,9 @@ def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added
     found = []
     equal = [" and ".join(sorted(charge.equations)) for charge in read.least[1:]]
     why = f"{' or '.join(equal)} being wrong would explain these numbers just as well" if equal else ""
-    if read.of_the_cost and not why:
-        why = "the first delta is wrong too, and all that flows from it: another cost explains both"
     for equation, position in _charged(read, added, exhibits):
-        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=why))
+        told = _OF_THE_COST if equation == "loss" and read.of_the_cost and not why else why
+        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=told))
     return tuple(found)
 
 

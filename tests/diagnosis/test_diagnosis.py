@@ -7,6 +7,7 @@ from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.diagnosis import naming
 from backproof.diagnosis.additivity import LARGEST_BATCH
 from backproof.diagnosis.diagnosis import EQUATIONS, RULES, Diagnosis, diagnose, diagnose_answer
 from backproof.diagnosis.evidence import Inquiry
@@ -266,3 +267,24 @@ def test_training_steps_are_diagnosed_as_what_they_are(tmp_path):
     (diagnosis,) = found.diagnoses
     assert "bias_not_stepped" in (diagnosis.fault, *diagnosis.also_fits)
     assert found.shown.case.spec.depth == 1
+
+
+def test_other_cost_is_told_of_the_loss_alone(handwritten, failing, plain):
+    """Beside it stands an equation that no other cost explains."""
+
+    class Both(Cosine):
+        def loss_value(self, a, y, objective):
+            return 1.7 * super().loss_value(a, y, objective)
+
+        def loss_gradient(self, a, y, objective):
+            return 1.7 * super().loss_gradient(a, y, objective)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(naming, "PARTNERS", 1)
+        patch.setattr(naming, "OVERLAPPING", ())
+        patch.setattr(naming, "EVERY", 1_000)
+        found = of(handwritten(Both, plain), failing)
+    why = {diagnosis.equation: diagnosis.why for diagnosis in found.diagnoses}
+    assert set(why) == {"loss", "BP4"}
+    assert "another cost explains both" in why["loss"]
+    assert why["BP4"] == ""
