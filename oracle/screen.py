@@ -366,10 +366,10 @@ def _divisors(report: Report) -> Iterator[_Labelled]:
     # What fails by an exception or a shape fails everywhere, and is told above.
     told = [row for row in report.contradictions if row.verdict == Verdict.DISAGREE or not report.tally.wrong_cases]
     for row in told[:3]:
-        ratio = "" if row.gradient_ratio is None else f", the gradients' ratio is {row.gradient_ratio:.6g}"
-        yield _line(
-            "Scale", f"{row.loss}: {row.compared} must be {row.expected:g} ({row.divisor}){ratio}: {row.verdict}"
-        )
+        must = f"{row.expected:g}"
+        must += f" ({row.divisor})" if row.divisor != must else ""
+        off = f", {row.differs}" if row.differs else ""
+        yield _line("Scale", f"{row.loss}: {row.compared} must be {must}{off}: {row.verdict}")
 
 
 def _odd(report: Report) -> Iterator[_Labelled]:

@@ -181,10 +181,14 @@ def test_cannot_run_says_why(cases: tuple[tuple[Check, ...], ...], why: str):
 
 def test_contradiction_is_shown_with_its_numbers():
     """Where every case agrees and the scaling does not."""
-    wrong = ROW._replace(gradient_ratio=9.0, verdict="disagree")
+    wrong = ROW._replace(differs="that of the loss is 9", verdict="disagree")
     text = lines(report((AGREE,), scaling=(ROW, wrong)))
     assert text[1] == "WRONG SCALE: every network agrees, but the candidate contradicts itself"
-    assert "Scale       mse: sum / mean must be 63 (N*O), the gradients' ratio is 9: disagree" in text
+    assert "Scale       mse: sum / mean must be 63 (N*O), that of the loss is 9: disagree" in text
+    twice = wrong._replace(compared="stated twice / once", expected=2.0, divisor="2")
+    assert "Scale       mse: stated twice / once must be 2, that of the loss is 9: disagree" in lines(
+        report((AGREE,), scaling=(twice,))
+    )
 
 
 def test_what_is_neither_agreement_nor_failure_is_said():
