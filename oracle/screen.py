@@ -186,7 +186,10 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
     if tally.smallest is None:
         return
     if report.findings is not None and report.findings.diagnoses:
-        for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
+        contradicted = any(row.verdict == Verdict.DISAGREE for row in report.contradictions)
+        for label, told in card.lines(
+            report.findings, candidate=report.candidate, hints=report.hints, contradicted=contradicted
+        ):
             if label == "Again":
                 if report.repeatable:
                     yield _Labelled(label, Text(f"{told}{_exactly(report)}"), whole=True)

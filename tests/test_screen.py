@@ -348,3 +348,13 @@ def test_hints_say_how_much_is_told(findings):
     assert where.to_json()["diagnoses"] == [{"equation": "BP3", "position": "all", "condition": None}]
     assert where.to_json()["equations"]["BP3"] == "broken"
     assert report((WRONG,), findings=findings).to_json()["diagnoses"][0]["fault"] == "bias_negated"
+
+
+def test_no_scale_is_said_to_hold_beside_one_that_is_contradicted(findings):
+    """The line below would say the opposite."""
+    wrong = ROW._replace(differs="that of the loss is 9", verdict="disagree")
+    held = replace(findings, equations=dict.fromkeys(findings.equations, "holds"))
+    (said,) = [line for line in lines(report((WRONG,), findings=held)) if line.startswith("Holds")]
+    (without,) = [line for line in lines(report((WRONG,), findings=held, scaling=(wrong,))) if line.startswith("Holds")]
+    assert without == said.replace(" scale,", "")
+    assert without != said

@@ -8,7 +8,7 @@ the candidate's own numbers besides, so that a mistake without a name still has 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from backproof.candidates.contract import Answer, Candidate
@@ -22,6 +22,7 @@ from backproof.diagnosis.cost import without_the_forward_pass
 from backproof.diagnosis.equations import Charge, Charges, charges
 from backproof.diagnosis.evidence import Exhibit, Inquiry, gather
 from backproof.diagnosis.faults import FAULTS
+from backproof.diagnosis.faults.loss import RIGHT_GRADIENT
 from backproof.diagnosis.faults.planting import Plant
 from backproof.diagnosis.hypotheses import Hypothesis
 from backproof.diagnosis.mistake import RULES, Diagnosis
@@ -154,6 +155,8 @@ def _findings(
     equations = _equations(found, read, added)
     if nothing:
         equations = evident.attested(equations)
+    if changed and _loss_is_wrong(exhibits):
+        equations["loss"] = "not_tested"
     return Findings(
         diagnoses=found,
         equations=equations,
@@ -167,10 +170,14 @@ def _findings(
 
 def _without_penalties(exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
     """What the equations are asked of: where penalised networks alone are wrong, those without a penalty."""
-    plain = [exhibit for exhibit in exhibits if exhibit.case.spec.penalty is None]
+    plain = _plain(exhibits)
     wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
     alone = bool(wrong) and not any(exhibit.wrong for exhibit in plain)
     return plain if alone and plain else exhibits
+
+
+def _plain(exhibits: Sequence[Exhibit]) -> list[Exhibit]:
+    return [exhibit for exhibit in exhibits if exhibit.case.spec.penalty is None]
 
 
 def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhibit]:
@@ -227,6 +234,9 @@ def _named(named: Named) -> tuple[Diagnosis, ...]:
                 name for hypothesis in named.hypotheses[1:] for name in hypothesis.names if name not in best.names
             ]
         found.append(Diagnosis.of(plant, tuple(dict.fromkeys(others))))
+    if {"loss", "scale"} <= {each.equation for each in found}:
+        # The loss by itself says that the gradient is right.
+        found = [replace(each, why=each.why.removesuffix(RIGHT_GRADIENT)) for each in found]
     return tuple(found)
 
 
@@ -241,7 +251,18 @@ def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added
     for equation, position in _charged(read, added, exhibits):
         told = _OF_THE_COST if equation == "loss" and read.of_the_cost and not why else why
         found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=told))
+    if found and not {"BP0", "loss", "penalty"} & {each.equation for each in found} and _loss_is_wrong(exhibits):
+        found.append(Diagnosis(equation="loss", position="all", fault=None, wanted=RULES["loss"]))
     return tuple(found)
+
+
+def _loss_is_wrong(exhibits: Sequence[Exhibit]) -> bool:
+    """Whether the loss fails somewhere, with numbers of ordinary size and no penalty in it."""
+    return any(
+        ("loss", None) in exhibit.wrong_quantities()
+        for exhibit in _plain(exhibits)
+        if exhibit.case.spec.values not in STRAINING
+    )
 
 
 def _charged(read: Charges, added: Additivity, exhibits: Sequence[Exhibit]) -> list[tuple[str, str]]:
