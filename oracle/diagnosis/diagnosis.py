@@ -111,7 +111,10 @@ def diagnose(
     kept: tuple[Diagnosis, ...] = ()
     answered = [exhibit for exhibit in (*wrong, *exhibits) if exhibit.answer.failure is None]
     if failing and answered and state.keeps_state(candidate, answered[0].case):
-        kept = (_state(state.named(candidate, answered[:2], inquiry.learning_rate(answered[0].case.spec.dtype))),)
+        known = state.named(candidate, answered[:2], inquiry.learning_rate(answered[0].case.spec.dtype))
+        if not known and state.is_random(candidate, answered[0].case):
+            return _random(inquiry, wrong)
+        kept = (_state(known),)
         inquiry = Inquiry(state.Differences(candidate), domain=domain, truth=truth)
         exhibits = gather(inquiry, failing)
     # What a state made wrong is not wrong a second time for want of another name; and where nothing is wrong, as in
@@ -151,7 +154,10 @@ def _findings(
     guessed = accused and not changed
     found = plainly or _named(named) or (_unnamed(inquiry, exhibits, read, added) if guessed else ())
     found = kept + changed + found
-    example = shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
+    if kept:
+        example = _least(wrong)  # as it was answered: what differs between two calls is no answer
+    else:
+        example = shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
     equations = _equations(found, read, added)
     if nothing:
         equations = evident.attested(equations)
@@ -199,6 +205,37 @@ def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhib
         if found:
             return found
     return []
+
+
+def _least(wrong: Sequence[Exhibit]) -> Exhibit | None:
+    """The smallest of them."""
+    return min(wrong, key=lambda each: (each.case.spec.depth, each.case.x.size), default=None)
+
+
+def _random(inquiry: Inquiry, wrong: Sequence[Exhibit]) -> Findings:
+    """Numbers that another call does not give again: no equation can be held against them.
+
+    What is shown is an answer that was given once.
+    """
+    diagnosis = Diagnosis(
+        equation="state",
+        position="all",
+        fault=None,
+        used="other numbers at each call, with the same arguments and by no pattern, as random ones are",
+        wanted=RULES["state"],
+        why="a gradient is that of one function: with a mask or noise drawn anew it is another one at each call",
+        hint="np.random, random or a generator in the function: dropout or noise that belongs to training alone",
+        subject="numbers that change from call to call",
+    )
+    return Findings(
+        diagnoses=(diagnosis,),
+        equations=dict.fromkeys(EQUATIONS, "not_tested"),
+        untested=dict.fromkeys(EQUATIONS, "the same call gives other numbers each time"),
+        charges=Charges((), frozenset(), readable=False),
+        conventions=None,
+        shown=_least(wrong),
+        hypothesis=None,
+    )
 
 
 def _state(found: Sequence[Hypothesis]) -> Diagnosis:
