@@ -154,10 +154,9 @@ def _findings(
     guessed = accused and not changed
     found = plainly or _named(named) or (_unnamed(inquiry, exhibits, read, added) if guessed else ())
     found = kept + changed + found
-    if kept:
-        example = _least(wrong)  # as it was answered: what differs between two calls is no answer
-    else:
-        example = shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
+    # What differs between two calls is no answer: where a state is kept, one is shown as it was given.
+    shrunk = shrink and wrong and not kept
+    example = shown(inquiry, wrong, named) if shrunk else _least(wrong) if kept else next(iter(wrong), None)
     equations = _equations(found, read, added)
     if nothing:
         equations = evident.attested(equations)
