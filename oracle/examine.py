@@ -126,8 +126,7 @@ class Examiner:
             checks = tuple(_own_deviation(case, check) for check in checks)
         if self.certificate is not None:
             self.certificate.add(case, answer, bounds)
-        if answer.mutated:
-            checks += (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),)
+        checks += changes(answer)
         if repeat:
             checks += self._traces(case, answer, bounds, right=not any(check.verdict.fails for check in checks))
         return checks
@@ -173,6 +172,11 @@ def ask(candidate: Candidate, case: Case) -> Answer:
         return candidate.answer(case)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a candidate's defect is a verdict, and the run goes on
         return Answer(failure="error", message=said(error))
+
+
+def changes(answer: Answer) -> tuple[Check, ...]:
+    """The verdict on a call that changed what it was handed; none where it did not."""
+    return (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),) if answer.mutated else ()
 
 
 def told(check: Check) -> str:

@@ -41,6 +41,7 @@ class Scaling(NamedTuple):
     loss_ratio: float | None
     gradient_ratio: float | None
     verdict: str
+    differs: str = ""
 
     @property
     def fails(self) -> bool:
@@ -50,8 +51,10 @@ class Scaling(NamedTuple):
     @property
     def told(self) -> str:
         """The row as a sentence: what was to be, what is, and the verdict."""
-        ratio = "" if self.gradient_ratio is None else f", the gradients' ratio is {self.gradient_ratio:.6g}"
-        return f"{self.loss}: {self.compared} must be {self.expected:g} ({self.divisor}){ratio}: {self.verdict}"
+        must = f"{self.expected:g}"
+        must += f" ({self.divisor})" if self.divisor != must else ""
+        off = f", {self.differs}" if self.differs else ""
+        return f"{self.loss}: {self.compared} must be {must}{off}: {self.verdict}"
 
 
 class _Side:
@@ -169,28 +172,53 @@ def _held(relation: _Relation) -> Scaling:
         divisor=relation.words,
         loss_ratio=None if failure else _loss_ratio(above, below),
         gradient_ratio=None if failure else _gradient_ratio(above, below),
-        verdict=failure or _verdict(relation),
+        **({"verdict": failure} if failure else _judged(relation)),
     )
 
 
-def _verdict(relation: _Relation) -> str:
-    """|numerator - r denominator| <= e + r e', with the textbook bounds e, e' of both answers against the truth."""
+def _judged(relation: _Relation) -> dict[str, str]:
+    """|numerator - r denominator| <= e + r e', with the textbook bounds e, e' of both answers against the truth.
+
+    The verdict; and where it is disagree, which ratios differ: that of the loss, and that of the worst gradient entry.
+    """
     above, below = relation.numerator, relation.denominator
     decided = False
-    arrays = (_arrays(above.answer), _arrays(below.answer), above.limits, below.limits)
-    for top, bottom, top_limit, bottom_limit in zip(*arrays, strict=True):
+    worst: dict[str, tuple[float, str]] = {}
+    arrays = (_names(above.answer), _arrays(above.answer), _arrays(below.answer), above.limits, below.limits)
+    for name, top, bottom, top_limit, bottom_limit in zip(*arrays, strict=True):
         if top is None or bottom is None or top_limit is None or bottom_limit is None:
             continue
         if not top.shape == bottom.shape == top_limit.shape:
-            return "shape"
+            return {"verdict": "shape"}
         with np.errstate(all="ignore"):
             wanted = relation.expected * bottom.astype(np.float64)
             limit = top_limit + relation.expected * bottom_limit + np.finfo(np.float64).eps * np.abs(wanted)
             same = (top == wanted) | (np.isnan(top) & np.isnan(wanted)) | ~(limit < np.inf)
-            if not (same | (np.abs(top - wanted) <= limit)).all():
-                return "disagree"
+            off = np.where(same, 0.0, np.abs(top - wanted) / limit)
+            off = np.where(np.isnan(off), np.inf, off)
+            if (off > 1.0).any():
+                at = np.unravel_index(int(off.argmax()), off.shape)
+                kind = "loss" if name == "loss" else "gradient"
+                found = float(off[at]), _told(name, at, float(top[at]), float(bottom[at]))
+                worst[kind] = max(worst.get(kind, (0.0, "")), found)
             decided |= bool(limit.max() < np.abs(wanted).max() < np.inf)
-    return "agree" if decided else "undecided"
+    if worst:
+        return {"verdict": "disagree", "differs": ", ".join(text for _, text in worst.values())}
+    return {"verdict": "agree" if decided else "undecided"}
+
+
+def _told(name: str, at: tuple[np.intp, ...], top: float, bottom: float) -> str:
+    """The ratio at an entry in words; both numbers where there is none."""
+    entry = f"{name}[{', '.join(map(str, at))}]" if at else name
+    if bottom == 0.0 or not np.isfinite(top / bottom):
+        return f"the numbers of the {entry} are {top:.6g} and {bottom:.6g}"
+    return f"that of the {entry} is {top / bottom:.6g}"
+
+
+def _names(answer: Answer) -> list[str]:
+    """What `_arrays` lists, in words."""
+    layers = range(1, len(answer.weights) + 1)
+    return ["loss", *(f"{kind} gradient of layer {layer}" for kind in ("weight", "bias") for layer in layers)]
 
 
 def _arrays(answer: Answer) -> list[Array | None]:

@@ -30,6 +30,9 @@ _QUANTITIES: Final = {quantity: f"{name}{'es' if name.endswith('s') else 's'}" f
 _TOLD_ANYWAY: Final = (Verdict.ERROR, Verdict.TIMEOUT)
 """What a candidate's own code says, or does not, is no hint."""
 
+_ANSWERED: Final = (Verdict.MUTATED_INPUT, Verdict.NONDETERMINISTIC)
+"""What is wrong with a call that gave an answer."""
+
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _COLOURS: Final = {"Yours": "red", "Right": "green"}
@@ -196,7 +199,10 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
     if tally.smallest is None:
         return
     if report.findings is not None and report.findings.diagnoses:
-        for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
+        contradicted = any(row.verdict == Verdict.DISAGREE for row in report.contradictions)
+        for label, told in card.lines(
+            report.findings, candidate=report.candidate, hints=report.hints, contradicted=contradicted
+        ):
             if label == "Again":
                 if report.findings.shown is not None:
                     yield from _again(report, report.findings.shown.case.spec.id)
@@ -207,9 +213,10 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
     _, case, check = tally.smallest
     if report.hints == "none" and check.verdict not in _TOLD_ANYWAY:
         return
-    places = [_place(quantity, position, count) for (quantity, position), count in tally.first_wrong.most_common(4)]
-    yield _line("Where", "first wrong on the way back: ", "; ".join(places))
-    if check.max_abs_error is None:
+    yield _line("Where", "; ".join(_where(report)))
+    if check.quantity == "call":
+        yield _line("What", card.of_the_call(check, report.candidate))
+    elif check.max_abs_error is None:
         yield _line("What", f"{check.name}: {check.verdict.value}{f', {check.note}' if check.note else ''}")
     else:
         at = f"[{', '.join(map(str, check.worst_index))}]" if check.worst_index else ""
@@ -218,7 +225,7 @@ def _example(report: Report) -> Iterator[Text | _Labelled]:
             yield _line("Yours", (f"{check.candidate_value!r}", "red"))
             yield _line("Right", (_right(check, report), "green"))
             yield _line("Off by", f"{check.max_abs_error:.3g} at most; rounding explains {check.bound:.3g}")
-    if report.findings is not None and report.hints == "all":
+    if report.findings is not None and report.hints == "all" and check.max_abs_error is not None:
         yield _line("Mistake", card.UNKNOWN)
     yield from _again(report, case)
     yield Text()
@@ -235,6 +242,20 @@ def _again(report: Report, case: str) -> Iterator[_Labelled]:
     elif report.candidate.isidentifier():
         reference = ', truth="exact"' if exact else ""
         yield _Labelled("Again", Text(f'check({report.candidate}, ids=["{case}"]{reference})'), whole=True)
+
+
+def _where(report: Report) -> Iterator[str]:
+    """In how many calls the candidate gave no answer, and what is wrong first where it gave one."""
+    tally = report.tally
+    counts = Counter(tally.first_wrong)
+    if failed := counts.pop(("call", ""), 0):
+        whose = card.whose(report.candidate)
+        answers = any(tally.by_quantity["call", verdict] for verdict in _ANSWERED)
+        what = "is at fault" if answers else "failed"
+        yield f"{whose} {what} in {failed:,} of {_many(tally.cases, 'call')}"
+    places = [_place(quantity, position, count) for (quantity, position), count in counts.most_common(4)]
+    if places:
+        yield f"first wrong on the way back: {'; '.join(places)}"
 
 
 def _each(report: Report) -> Iterator[Text]:
@@ -263,7 +284,7 @@ def _many(count: int, thing: str) -> str:
 
 
 def _place(quantity: str, position: str, count: int) -> str:
-    what = {"input": "the input gradient", "call": "the call", "loss": "the loss"}.get(quantity, f"the {quantity}")
+    what = {"input": "the input gradient", "loss": "the loss"}.get(quantity, f"the {quantity}")
     where = {"output": " of the output layer", "hidden": " of a hidden layer", "first": " of the first layer"}
     return f"{what}{where.get(position, '')} ({count:,})"
 

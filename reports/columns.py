@@ -145,6 +145,7 @@ SCALING: Final = (
         "text",
         "agree, disagree or undecided, for all quantities together, by the bound; or why there is none",
     ),
+    Column("differs", "text", "where they disagree: the ratio of the loss, and of the worst entry of a gradient"),
 )
 
 ACCURACY: Final = (

@@ -1,5 +1,6 @@
 """A candidate held against itself: what `mean` divides by, and what a repeated or reordered batch gives."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -111,6 +112,41 @@ def test_scaling_shows_the_observed_ratio():
     # Rounded to an integer: a ratio of two sums carries their rounding.
     assert round(row.gradient_ratio) == round(row.expected / 3.0)
     assert round(row.loss_ratio) == row.expected
+
+
+@pytest.mark.parametrize(
+    ("bend", "differs"),
+    [
+        (lambda answer: replace(answer, loss=3.0 * answer.loss), r"that of the loss is 6(\.0\d*)?"),
+        (
+            lambda answer: replace(answer, biases=(*answer.biases[:-1], 3.0 * answer.biases[-1])),
+            r"that of the bias gradient of layer \d\[\d\] is 6(\.0\d*)?",
+        ),
+        (
+            lambda answer: replace(answer, weights=tuple(weight + 100.0 for weight in answer.weights)),
+            r"that of the weight gradient of layer \d\[\d, \d\] is .*",
+        ),
+    ],
+    ids=["loss", "one bias", "weights"],
+)
+def test_what_disagrees_is_named_with_its_own_ratio(bend, differs):
+    """Not with that of a gradient that is right."""
+    batch = []
+
+    def bent(answer, case):
+        batch.append(case.spec.batch_size)
+        return bend(answer) if case.spec.batch_size == max(batch) > min(batch) else answer
+
+    row = rows(Wrong(bent), replace(NARROW, biases="always", reductions="sum"))["stated twice / once"]
+    assert row.verdict == "disagree"
+    assert re.fullmatch(differs, row.differs), row.differs
+    assert rows(SCRATCH)["sum / mean"].differs == ""
+
+
+def test_numbers_without_a_ratio_are_told_themselves():
+    """A loss of 0 has none."""
+    wrong = Wrong(lambda answer, case: replace(answer, loss=np.asarray(float(case.spec.reduction == "sum"))))
+    assert rows(wrong)["sum / mean"].differs == "the numbers of the loss are 1 and 0"
 
 
 def test_scaling_asks_for_nothing_outside_the_domain():

@@ -111,7 +111,7 @@ def test_a_call_that_fails_is_not_called_a_wrong_gradient():
     failed = whole_call(Verdict.ERROR, "ValueError: no tens")
     text = lines(report((failed,), (LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
     assert text[1] == "FAILED CALLS in 1 of 2; right in all of them: losses, weight gradients"
-    assert "What        the call itself: error, ValueError: no tens" in text
+    assert "What        ValueError: no tens" in text
     assert not any(line.startswith("Scale") for line in text)
     alone = lines(report((LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
     assert alone[1] == ("FAILED CALLS: every network agrees, but 1 comparison of reductions and batches failed: error")
@@ -125,7 +125,7 @@ def test_numbers_without_a_diagnosis_are_hints_too(hints: str, shown: int):
     assert sum(line.startswith(("Where", "What", "Yours", "Right")) for line in text) == shown
     assert ("right in all of them" in text[1]) == (hints != "none")
     failed = lines(report((whole_call(Verdict.ERROR, "ValueError: no"),), hints=hints))
-    assert "What        the call itself: error, ValueError: no" in failed
+    assert "What        ValueError: no" in failed
 
 
 def test_a_wrong_loss_is_not_called_a_wrong_gradient():
@@ -137,9 +137,33 @@ def test_a_wrong_loss_is_not_called_a_wrong_gradient():
 def test_a_failure_without_numbers_shows_its_message():
     """An exception, or a shape."""
     text = lines(report((whole_call(Verdict.ERROR, "ValueError: no (my_net.py:3)"),), (AGREE,)))
-    assert "What        the call itself: error, ValueError: no (my_net.py:3)" in text
+    assert "What        ValueError: no (my_net.py:3)" in text
     assert not any(line.startswith("Yours") for line in text)
-    assert "Where       first wrong on the way back: the call (1)" in text
+    assert "Where       your function failed in 1 of 2 calls" in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "note", "where", "what"),
+    [
+        (Verdict.ERROR, "returned None", "your function failed in 1 of 1 call", "your function returned None"),
+        (Verdict.SHAPE, "weights are", "your function failed in 1 of 1 call", "weights are"),
+        (Verdict.TIMEOUT, "", "your function failed in 1 of 1 call", "timeout"),
+        (Verdict.NONDETERMINISTIC, "a second", "your function is at fault in 1 of 1 call", "a second"),
+    ],
+)  # fmt: skip
+def test_a_call_at_fault_is_told_in_a_sentence(findings, verdict, note, where, what):
+    """And no numbers are said to have no name, where there are none."""
+    text = lines(report((whole_call(verdict, note),), findings=replace(findings, diagnoses=())))
+    assert f"Where       {where}" in text
+    assert f"What        {what}" in text
+    assert not any(line.startswith("Mistake") for line in text)
+
+
+def test_calls_that_failed_are_told_before_what_is_wrong_in_others():
+    """How many of all."""
+    text = lines(report((whole_call(Verdict.ERROR, "ValueError: no"),), (WRONG,)))
+    failed = "your function failed in 1 of 2 calls"
+    assert f"Where       {failed}; first wrong on the way back: the weight of the output layer (1)" in text
 
 
 @pytest.mark.parametrize(
@@ -159,10 +183,14 @@ def test_cannot_run_says_why(cases: tuple[tuple[Check, ...], ...], why: str):
 
 def test_contradiction_is_shown_with_its_numbers():
     """Where every case agrees and the scaling does not."""
-    wrong = ROW._replace(gradient_ratio=9.0, verdict="disagree")
+    wrong = ROW._replace(differs="that of the loss is 9", verdict="disagree")
     text = lines(report((AGREE,), scaling=(ROW, wrong)))
     assert text[1] == "WRONG SCALE: every network agrees, but the candidate contradicts itself"
-    assert "Scale       mse: sum / mean must be 63 (N*O), the gradients' ratio is 9: disagree" in text
+    assert "Scale       mse: sum / mean must be 63 (N*O), that of the loss is 9: disagree" in text
+    twice = wrong._replace(compared="stated twice / once", expected=2.0, divisor="2")
+    assert "Scale       mse: stated twice / once must be 2, that of the loss is 9: disagree" in lines(
+        report((AGREE,), scaling=(twice,))
+    )
 
 
 def test_a_true_error_beyond_the_bound_is_told_as_such():
@@ -343,3 +371,13 @@ def test_what_repeats_a_case_works_where_it_is_read():
     assert f'Again       check(f, ids=["{SPEC.id}"], truth="exact")' in exact
     for name in ("Net.loss_and_gradients", "main.<locals>.f"):
         assert "Again" not in plain(report(wrong, candidate=name, text=None))
+
+
+def test_no_scale_is_said_to_hold_beside_one_that_is_contradicted(findings):
+    """The line below would say the opposite."""
+    wrong = ROW._replace(differs="that of the loss is 9", verdict="disagree")
+    held = replace(findings, equations=dict.fromkeys(findings.equations, "holds"))
+    (said,) = [line for line in lines(report((WRONG,), findings=held)) if line.startswith("Holds")]
+    (without,) = [line for line in lines(report((WRONG,), findings=held, scaling=(wrong,))) if line.startswith("Holds")]
+    assert without == said.replace(" scale,", "")
+    assert without != said

@@ -98,10 +98,19 @@ class FunctionCandidate:
         except (KeyboardInterrupt, TerminatedError):
             raise
         except BaseException as error:  # noqa: BLE001  whatever it raises is its verdict, not our crash
-            return Answer(failure="error", message=_told(error, self.function))
+            return Answer(failure="error", message=_told(error, self.function) + self._wants(error))
 
     may_change: ClassVar[tuple[str, ...]] = ()
     """What a call may change of what it is handed, by the beginnings of the names."""
+
+    arguments: ClassVar[str] = "network, x, y"
+    """What it is called with."""
+
+    def _wants(self, error: BaseException) -> str:
+        """What it is called with, where the call itself was refused: by no line of the function's own."""
+        if not isinstance(error, TypeError) or place(error):
+            return ""
+        return f"; it is called as {self.name.rpartition(':')[2]}({self.arguments})"
 
     def called(self, handed: Handed) -> object:
         """What the function returns."""

@@ -21,6 +21,8 @@ KEYS: Final = ("loss", "weights", "biases", "inputs", "deltas")
 ROOM: Final = 1 << 20
 """Entries that an array may always have, be it right or wrong; else 16 times those of the case's largest."""
 WANTED: Final = "wanted (loss, weight_gradients, bias_gradients), or a dict with the keys " + ", ".join(KEYS)
+EXCHANGED: Final = "weight and bias gradients are exchanged"
+"""How the message begins that says so."""
 
 
 class UnreadableError(Exception):
@@ -73,7 +75,7 @@ def _parts(returned: object) -> Mapping[str, object]:
     if isinstance(returned, Mapping):
         unknown = [repr(key) for key in returned if key not in KEYS]
         if unknown:
-            raise UnreadableError("error", f"the returned dict has the unknown keys {', '.join(unknown)}; {WANTED}")
+            raise UnreadableError("error", f"returned a dict with the unknown keys {', '.join(unknown)}; {WANTED}")
         return returned
     if isinstance(returned, (tuple, list)) and len(returned) == 3:
         return dict(zip(KEYS, returned, strict=False))
@@ -113,7 +115,7 @@ def _refuse_exchanged(parts: Mapping[str, object], case: Case, layout: Layout) -
     biases = [None if bias is None else layout.give_bias(bias).shape for bias in case.biases]
     found = _shapes(parts.get("weights")), _shapes(parts.get("biases"))
     if found == (biases, weights) != (weights, biases):
-        raise UnreadableError("shape", f"weight and bias gradients are exchanged: {WANTED}")
+        raise UnreadableError("shape", f"{EXCHANGED}: {WANTED}")
 
 
 def _shapes(values: object) -> list[tuple[int, ...] | None]:

@@ -47,6 +47,7 @@ class StepCandidate(FunctionCandidate):
     rate: float = 0.0
 
     may_change: ClassVar[tuple[str, ...]] = ("network.weights", "network.biases")
+    arguments: ClassVar[str] = "network, x, y, learning_rate"
 
     def answer(self, case: Case) -> Answer:
         """The gradients that the step took, with the rounding of reading them off."""
@@ -76,7 +77,7 @@ def stepping(ask: Callable[[float], Answer], declaration: Declaration | None, dt
 def stepped(parts: Mapping[str, object], case: Case, layout: Layout, rate: float) -> Answer:
     """The gradients in the parameters after a step, by the keys loss, weights and biases.  Raises UnreadableError."""
     if unknown := [repr(key) for key in parts if key not in _KEYS]:
-        raise UnreadableError("error", f"the step returned the unknown keys {', '.join(unknown)}; {WANTED}")
+        raise UnreadableError("error", f"returned a dict with the unknown keys {', '.join(unknown)}; {WANTED}")
     if parts.get("weights") is None:
         raise UnreadableError("missing", f"the step left no weights; {WANTED}")
     new = read(parts, case, layout)
@@ -151,7 +152,7 @@ def _parameters(returned: object, handed: Handed) -> Mapping[str, object]:
     if hasattr(returned, "weights") and hasattr(returned, "biases"):
         return {"weights": returned.weights, "biases": returned.biases}
     size = f" of length {len(returned)}" if isinstance(returned, (tuple, list)) else ""
-    raise UnreadableError("error", f"the step returned a {type(returned).__name__}{size}; {WANTED}")
+    raise UnreadableError("error", f"returned a {type(returned).__name__}{size}; {WANTED}")
 
 
 def _finite(answer: Answer) -> bool:

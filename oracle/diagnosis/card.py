@@ -11,8 +11,10 @@ import numpy as np
 
 from backproof.cases.case import Case
 from backproof.cases.gradients import Array
-from backproof.diagnosis.diagnosis import EQUATIONS, Diagnosis, Findings
+from backproof.diagnosis.diagnosis import EQUATIONS, Findings
 from backproof.diagnosis.evidence import Exhibit
+from backproof.diagnosis.mistake import Diagnosis
+from backproof.judging.verdicts import Check
 from backproof.truth.arithmetic import Arithmetic
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import both_ways
@@ -79,8 +81,11 @@ _FLOWS: Final = {
 }
 
 
-def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterator[Line]:
-    """The card, line by line; `candidate` is its CANDIDATE text, which may need quotes in a shell."""
+def lines(findings: Findings, *, candidate: str, hints: Hints = "all", contradicted: bool = False) -> Iterator[Line]:
+    """The card, line by line; `candidate` is its CANDIDATE text, which may need quotes in a shell.
+
+    contradicted: whether its answers contradict each other in scale elsewhere, so that no scale is said to hold.
+    """
     if hints == "none":
         return
     for number, diagnosis in enumerate(findings.diagnoses):
@@ -92,8 +97,10 @@ def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterat
     if findings.conventions is not None and hints == "all":
         yield "Loss", findings.conventions.told
     if findings.shown is not None and hints == "all":
-        yield from _by_hand(findings.shown)
+        yield from _by_hand(findings.shown, candidate)
     holding = [name for name in EQUATIONS if findings.equations.get(name) == "holds"]
+    if contradicted and "scale" in holding:
+        holding.remove("scale")
     if holding:
         yield "Holds", f"{', '.join(_told(name) for name in holding)} (each tested on your own numbers)"
     for reason in dict.fromkeys(findings.untested.values()):
@@ -109,6 +116,8 @@ def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterat
 
 def place(diagnosis: Diagnosis) -> str:
     """Which equation and where, in words: "the bias gradient of every layer (BP3)"."""
+    if diagnosis.subject:
+        return diagnosis.subject
     subject = _SUBJECTS[diagnosis.equation]
     where = _PLACES[diagnosis.position]
     if diagnosis.position == "all" and diagnosis.equation in ("BP1", "BP2", "BP3", "BP4", "BP0"):
@@ -141,7 +150,19 @@ def _mistake(diagnosis: Diagnosis) -> Iterator[Line]:
         yield "Or", f"{', '.join(diagnosis.also_fits)}: on every network tried, the same numbers"
 
 
-def _by_hand(shown: Exhibit) -> Iterator[Line]:
+def whose(candidate: str) -> str:
+    """What a candidate is to its author."""
+    return "your program" if candidate.startswith("exec:") else "your function"
+
+
+def of_the_call(check: Check, candidate: str) -> str:
+    """What is wrong with a call, where there is no number to speak of, in a sentence."""
+    if check.note.startswith("returned "):
+        return f"{whose(candidate)} {check.note}"
+    return check.note or check.verdict.value
+
+
+def _by_hand(shown: Exhibit, candidate: str) -> Iterator[Line]:
     """The smallest network written out, and the first wrong number beside the right one."""
     case = shown.case
     arrays = [*case.weights, *(bias for bias in case.biases if bias is not None), case.x, case.y]
@@ -156,6 +177,9 @@ def _by_hand(shown: Exhibit) -> Iterator[Line]:
         yield "", f"read off a step at learning_rate = {rate}: dC/dW is (W - W') / {rate}, W' what it left"
     wrong = next((check for check in shown.checks if check.verdict.fails), None)
     if wrong is None:
+        return
+    if wrong.quantity == "call":
+        yield "", of_the_call(wrong, candidate)
         return
     if wrong.max_abs_error is None:
         yield "", f"{wrong.name}: {wrong.note or wrong.verdict.value}"

@@ -73,19 +73,38 @@ class _Convention:
 
 
 def conventions(exhibits: Sequence[Exhibit]) -> Conventions | None:
-    """What loss value and gradient are on all exhibits that tell; None where both are as asked, or neither is known.
+    """What loss value and gradient are on all exhibits of one kind, the first where they are not as asked; else None.
 
     Exhibits with a penalty, and those under the reduction none, say nothing about conventions.
     """
-    telling = [each for each in exhibits if each.legible and each.case.spec.penalty is None]
-    telling = [each for each in telling if each.case.spec.reduction != "none"]
-    if not telling:
-        return None
+    return next(filter(None, map(_other, _kinds(exhibits))), None)
+
+
+def loss_is_known(exhibits: Sequence[Exhibit]) -> bool:
+    """Whether every loss that tells is that of some convention: then it is computed from the right outputs."""
+    found = [_known(telling).loss_value for telling in _kinds(exhibits)]
+    return bool(found) and None not in found
+
+
+def _kinds(exhibits: Sequence[Exhibit]) -> list[list[Exhibit]]:
+    """The exhibits that tell, by kind of network: a convention is a statement about one loss and one reduction."""
+    found: dict[tuple[Formula, str], list[Exhibit]] = {}
+    for each in exhibits:
+        spec = each.case.spec
+        if each.legible and spec.penalty is None and spec.reduction != "none":
+            found.setdefault((spec.loss, spec.reduction), []).append(each)
+    return list(found.values())
+
+
+def _other(telling: Sequence[Exhibit]) -> Conventions | None:
+    """What is known of one kind of network; None where that is as asked, or nothing."""
+    found = _known(telling)
+    return None if {found.loss_value, found.gradient} <= {found.asked, None} else found
+
+
+def _known(telling: Sequence[Exhibit]) -> Conventions:
+    """What loss value and gradient of one kind of network are."""
     asked = telling[0].case.spec
-    # One kind of network: a convention is a statement about one loss and one reduction.
-    telling = [
-        each for each in telling if (each.case.spec.loss, each.case.spec.reduction) == (asked.loss, asked.reduction)
-    ]
     value = gradient = None
     offered = any(each.answer.loss is not None for each in telling)
     for convention in _conventions(telling[0].case):
@@ -96,11 +115,7 @@ def conventions(exhibits: Sequence[Exhibit]) -> Conventions | None:
             value = convention.label
         if gradient is None and all(_fits(each, answer, gradients=True) for each, answer in answers):
             gradient = convention.label
-    as_asked = f"{asked.loss.id}/{asked.reduction}"
-    found = Conventions(as_asked, value, gradient)
-    if value is None and gradient is None:
-        return None
-    return None if {value, gradient} <= {as_asked, None} else found
+    return Conventions(f"{asked.loss.id}/{asked.reduction}", value, gradient)
 
 
 def _conventions(case: Case) -> Iterator[_Convention]:

@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from backproof.diagnosis.conventions import loss_is_known
 from backproof.diagnosis.equations import Charge, Charges
 from backproof.diagnosis.evidence import Exhibit
 
 
 def without_the_forward_pass(read: Charges, exhibits: Sequence[Exhibit]) -> Charges:
     """The charges, with the cost in place of the output layer's forward pass where that is not to blame."""
-    if not any(map(_of_the_output, read.least)) or not _forward_is_right(read, exhibits):
+    if not any(map(_of_the_output, read.least)):
+        return read
+    if loss_is_known(exhibits):
+        # Under another convention the loss is that of the right a^L: another charge, or the same one of the cost.
+        rest = tuple(charge for charge in read.least if not _of_the_output(charge))
+        least = rest or tuple(map(_of_the_cost, read.least))
+        return replace(read, least=least, tested=read.tested | {"BP0"})
+    if not _forward_is_right(read, exhibits):
         return read
     least = tuple(_of_the_cost(charge) if _of_the_output(charge) else charge for charge in read.least)
     return replace(read, least=least, tested=read.tested | {"BP0"})

@@ -8,25 +8,26 @@ the candidate's own numbers besides, so that a mistake without a name still has 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
-from backproof.diagnosis import state
+from backproof.diagnosis import evident, state
 from backproof.diagnosis.additivity import Additivity, additive
 from backproof.diagnosis.conventions import Conventions, conventions
 from backproof.diagnosis.cost import without_the_forward_pass
 from backproof.diagnosis.equations import Charge, Charges, charges
 from backproof.diagnosis.evidence import Exhibit, Inquiry, gather
 from backproof.diagnosis.faults import FAULTS
-from backproof.diagnosis.faults.fault import Fault
+from backproof.diagnosis.faults.loss import RIGHT_GRADIENT
 from backproof.diagnosis.faults.planting import Plant
 from backproof.diagnosis.hypotheses import Hypothesis
+from backproof.diagnosis.mistake import RULES, Diagnosis
 from backproof.diagnosis.naming import Named, name
-from backproof.diagnosis.precision import only_as_accurate_as_float32, printed_short
+from backproof.diagnosis.precision import only_as_accurate_as_float32
 from backproof.diagnosis.smallest import shown
 from backproof.diagnosis.untested import reasons
 from backproof.examine import Truth
@@ -42,56 +43,7 @@ STRAINING: Final = frozenset({"saturated", "tiny"})
 EQUATIONS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale", "loss")
 """What the answer speaks of, in this order."""
 
-RULES: Final = {
-    "BP0": "a = phi(W a_below + b)",
-    "loss": "C as asked for, from the last layer's a",
-    "BP1": "delta = dC/da * phi'(z)",
-    "BP2": "delta = (W_above^T delta_above) * phi'(z)",
-    "BP3": "db = delta, summed over the batch",
-    "BP4": "dW = delta a_below^T, summed over the batch",
-    "batch": "the gradient of N samples is the sum of the N gradients of one",
-    "scale": "every gradient has the factor that the reduction says",
-    "penalty": "dW = ... + l1 sign(W) + l2 W",
-    "state": "a call depends on its arguments alone",
-    "step": "W <- W - learning_rate * dW, and the same for b",
-    "numerics": "the same formula, in the precision of its arguments",
-    "shape": "dW has the shape of W, db that of b",
-}
-"""Each equation in one line, as it is wanted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """One mistake: the equation it breaks, where, and the fault that it is, None where nothing of the catalogue fits.
-
-    position: "output", "hidden", "first" or "all". also_fits: other faults that give the same numbers wherever this one
-    does. condition: when it shows, None for always.
-    """
-
-    equation: str
-    position: str
-    fault: str | None
-    also_fits: tuple[str, ...] = ()
-    used: str = ""
-    wanted: str = ""
-    why: str = ""
-    hint: str = ""
-    condition: str | None = None
-
-    def to_json(self, hints: str = "all") -> dict[str, Any]:
-        """As `--json` prints it; without the answer where the hints are not "all"."""
-        if hints != "all":
-            return {"equation": self.equation, "position": self.position, "condition": self.condition}
-        return {
-            "equation": self.equation,
-            "position": self.position,
-            "fault": self.fault,
-            "also_fits": list(self.also_fits),
-            "used": self.used,
-            "wanted": self.wanted,
-            "why": self.why,
-            "condition": self.condition,
-        }
+_OF_THE_COST: Final = "the first delta is wrong too, and all that flows from it: another cost explains both"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,7 +111,10 @@ def diagnose(
     kept: tuple[Diagnosis, ...] = ()
     answered = [exhibit for exhibit in (*wrong, *exhibits) if exhibit.answer.failure is None]
     if failing and answered and state.keeps_state(candidate, answered[0].case):
-        kept = (_state(state.named(candidate, answered[:2], inquiry.learning_rate(answered[0].case.spec.dtype))),)
+        known = state.named(candidate, answered[:2], inquiry.learning_rate(answered[0].case.spec.dtype))
+        if not known and state.is_random(candidate, answered[0].case):
+            return _random(inquiry, wrong)
+        kept = (_state(known),)
         inquiry = Inquiry(state.Differences(candidate), domain=domain, truth=truth)
         exhibits = gather(inquiry, failing)
     # What a state made wrong is not wrong a second time for want of another name; and where nothing is wrong, as in
@@ -186,16 +141,27 @@ def _findings(
 ) -> Findings:
     """What the exhibits say; kept: what is known of a state. accused: whether a charge without a name is one."""
     # Cheap to see, and no formula is to blame for it: then no name is looked for.
-    printed = printed_short(inquiry, exhibits) if accused else None
-    named = name(inquiry, exhibits) if printed is None else Named(())
+    nothing = evident.zeros(inquiry, exhibits) if accused else ()
+    plainly = nothing or ((evident.exchanged(exhibits) or evident.printed(inquiry, exhibits)) if accused else ())
+    named = Named(()) if plainly else name(inquiry, exhibits)
+    # A call that changes its arguments is another one each time: what has no name is then no equation's fault.
+    changed = evident.changed(exhibits)
     plain = _without_penalties(exhibits)
     ones = _single_samples(inquiry, plain)
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
     read = without_the_forward_pass(read, plain)
     added = additive(inquiry, plain)
-    found = kept + (_named(named) or (_unnamed(inquiry, exhibits, read, added, printed) if accused else ()))
-    example = shown(inquiry, wrong, named) if shrink and wrong else next(iter(wrong), None)
+    guessed = accused and not changed
+    found = plainly or _named(named) or (_unnamed(inquiry, exhibits, read, added) if guessed else ())
+    found = kept + changed + found
+    # What differs between two calls is no answer: where a state is kept, one is shown as it was given.
+    shrunk = shrink and wrong and not kept
+    example = shown(inquiry, wrong, named) if shrunk else _least(wrong) if kept else next(iter(wrong), None)
     equations = _equations(found, read, added)
+    if nothing:
+        equations = evident.attested(equations)
+    if changed and _loss_is_wrong(exhibits):
+        equations["loss"] = "not_tested"
     return Findings(
         diagnoses=found,
         equations=equations,
@@ -209,10 +175,14 @@ def _findings(
 
 def _without_penalties(exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
     """What the equations are asked of: where penalised networks alone are wrong, those without a penalty."""
-    plain = [exhibit for exhibit in exhibits if exhibit.case.spec.penalty is None]
+    plain = _plain(exhibits)
     wrong = [exhibit for exhibit in exhibits if exhibit.wrong]
     alone = bool(wrong) and not any(exhibit.wrong for exhibit in plain)
     return plain if alone and plain else exhibits
+
+
+def _plain(exhibits: Sequence[Exhibit]) -> list[Exhibit]:
+    return [exhibit for exhibit in exhibits if exhibit.case.spec.penalty is None]
 
 
 def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhibit]:
@@ -236,6 +206,37 @@ def _single_samples(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> list[Exhib
     return []
 
 
+def _least(wrong: Sequence[Exhibit]) -> Exhibit | None:
+    """The smallest of them."""
+    return min(wrong, key=lambda each: (each.case.spec.depth, each.case.x.size), default=None)
+
+
+def _random(inquiry: Inquiry, wrong: Sequence[Exhibit]) -> Findings:
+    """Numbers that another call does not give again: no equation can be held against them.
+
+    What is shown is an answer that was given once.
+    """
+    diagnosis = Diagnosis(
+        equation="state",
+        position="all",
+        fault=None,
+        used="other numbers at each call, with the same arguments and by no pattern, as random ones are",
+        wanted=RULES["state"],
+        why="a gradient is that of one function: with a mask or noise drawn anew it is another one at each call",
+        hint="np.random, random or a generator in the function: dropout or noise that belongs to training alone",
+        subject="numbers that change from call to call",
+    )
+    return Findings(
+        diagnoses=(diagnosis,),
+        equations=dict.fromkeys(EQUATIONS, "not_tested"),
+        untested=dict.fromkeys(EQUATIONS, "the same call gives other numbers each time"),
+        charges=Charges((), frozenset(), readable=False),
+        conventions=None,
+        shown=_least(wrong),
+        hypothesis=None,
+    )
+
+
 def _state(found: Sequence[Hypothesis]) -> Diagnosis:
     """What is kept from call to call."""
     if not found:
@@ -247,41 +248,7 @@ def _state(found: Sequence[Hypothesis]) -> Diagnosis:
             why="its numbers depend on the calls before, and not on its arguments alone",
             condition="second_call",
         )
-    return _of(found[0], 0, tuple(each.names[0] for each in found[1:]), condition="second_call")
-
-
-def _of(hypothesis: Hypothesis, number: int, also_fits: tuple[str, ...], condition: str | None = None) -> Diagnosis:
-    plant = hypothesis.plants[number]
-    fault = plant.fault
-    return Diagnosis(
-        equation=_equation(fault, plant.position),
-        position=_place(fault, plant.position),
-        fault=fault.name,
-        also_fits=also_fits,
-        used=fault.used,
-        wanted=fault.wanted,
-        why=fault.why,
-        hint=fault.hint,
-        condition=condition or _condition(plant),
-    )
-
-
-def _equation(fault: Fault, position: str) -> str:
-    """The equation a plant breaks: a slope that is wrong in hidden layers alone is BP2's, wherever else it is BP1's."""
-    return "BP2" if fault.equation == "BP1" and position in ("hidden", "first") else fault.equation
-
-
-def _place(fault: Fault, position: str) -> str:
-    """A plant's position as it is told: BP1 is the output's, BP2 that of hidden layers."""
-    if position in ("output", "hidden", "first"):
-        return position
-    if fault.equation == "BP1":
-        return "output" if fault.step in ("output_delta", "loss_gradient") else "all"
-    return "hidden" if fault.equation == "BP2" and fault.step in ("hidden_delta", "upstream") else "all"
-
-
-def _condition(plant: Plant) -> str | None:
-    return plant.position if plant.position in ("equal_widths", "unequal_widths") else plant.condition
+    return Diagnosis.of(found[0].plants[0], tuple(each.names[0] for each in found[1:]), condition="second_call")
 
 
 def _named(named: Named) -> tuple[Diagnosis, ...]:
@@ -290,7 +257,7 @@ def _named(named: Named) -> tuple[Diagnosis, ...]:
     if best is None:
         return ()
     found = []
-    for number, plant in enumerate(best.plants):
+    for plant in best.plants:
         others = [
             other.fault.name
             for hypothesis in named.hypotheses[1:]
@@ -302,37 +269,36 @@ def _named(named: Named) -> tuple[Diagnosis, ...]:
             others = [
                 name for hypothesis in named.hypotheses[1:] for name in hypothesis.names if name not in best.names
             ]
-        found.append(_of(best, number, tuple(dict.fromkeys(others))))
+        found.append(Diagnosis.of(plant, tuple(dict.fromkeys(others))))
+    if {"loss", "scale"} <= {each.equation for each in found}:
+        # The loss by itself says that the gradient is right.
+        found = [replace(each, why=each.why.removesuffix(RIGHT_GRADIENT)) for each in found]
     return tuple(found)
 
 
-def _unnamed(
-    inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added: Additivity, printed: str | None
-) -> tuple[Diagnosis, ...]:
+def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added: Additivity) -> tuple[Diagnosis, ...]:
     """What is known where no fault of the catalogue fits: the equations, and where each is broken."""
-    if printed is not None:
-        return (
-            Diagnosis(
-                equation="numerics",
-                position="all",
-                fault=None,
-                used=f"numbers printed with {printed}",
-                wanted="numbers printed with 17 significant digits, or 9 in float32: they read back to the same bits",
-                why="every number is the right one, rounded to what was printed of it",
-                hint='printf("%f", ...), "%g" or std::cout without setprecision: "%.17g" keeps every digit',
-            ),
-        )
     if only_as_accurate_as_float32(inquiry, exhibits):
         low = next(fault for fault in FAULTS if fault.dtype == "float32")
-        return (_of(Hypothesis((Plant(low),)), 0, ()),)
+        return (Diagnosis.of(Plant(low)),)
     found = []
     equal = [" and ".join(sorted(charge.equations)) for charge in read.least[1:]]
     why = f"{' or '.join(equal)} being wrong would explain these numbers just as well" if equal else ""
-    if read.of_the_cost and not why:
-        why = "the first delta is wrong too, and all that flows from it: another cost explains both"
     for equation, position in _charged(read, added, exhibits):
-        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=why))
+        told = _OF_THE_COST if equation == "loss" and read.of_the_cost and not why else why
+        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=told))
+    if found and not {"BP0", "loss", "penalty"} & {each.equation for each in found} and _loss_is_wrong(exhibits):
+        found.append(Diagnosis(equation="loss", position="all", fault=None, wanted=RULES["loss"]))
     return tuple(found)
+
+
+def _loss_is_wrong(exhibits: Sequence[Exhibit]) -> bool:
+    """Whether the loss fails somewhere, with numbers of ordinary size and no penalty in it."""
+    return any(
+        ("loss", None) in exhibit.wrong_quantities()
+        for exhibit in _plain(exhibits)
+        if exhibit.case.spec.values not in STRAINING
+    )
 
 
 def _charged(read: Charges, added: Additivity, exhibits: Sequence[Exhibit]) -> list[tuple[str, str]]:

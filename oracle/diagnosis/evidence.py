@@ -23,7 +23,7 @@ from backproof.cases.gradients import Array
 from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec, SpecError
 from backproof.comparison import compare
-from backproof.examine import Truth, ask, reference_of
+from backproof.examine import Truth, ask, changes, reference_of
 from backproof.judging.bounds import Bounds
 from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.truth.arithmetic import Arithmetic
@@ -82,6 +82,12 @@ class Exhibit:
         unread = (Verdict.SHAPE, Verdict.MISSING)
         return not any(verdict in unread for verdict in found.values())
 
+    @property
+    def nothing(self) -> bool:
+        """Whether every weight and bias gradient is there, and 0."""
+        given = (*self.answer.weights, *self.answer.biases)
+        return self.legible and not any(array.any() for array in given if array is not None)
+
     def wrong_quantities(self) -> frozenset[tuple[str, int | None]]:
         """(quantity, layer) of everything that fails."""
         return frozenset((check.quantity, check.layer) for check in self.checks if check.verdict.fails)
@@ -118,7 +124,8 @@ class Inquiry:
         """An answer with its verdicts."""
         if answer.failure is not None:
             return Exhibit(case, answer, (whole_call(Verdict(answer.failure), answer.message),))
-        return Exhibit(case, answer, compare(case, answer, self.reference(case), Bounds(case, answer.read_off)))
+        checks = compare(case, answer, self.reference(case), Bounds(case, answer.read_off))
+        return Exhibit(case, answer, (*checks, *changes(answer)))
 
     def single(self, exhibit: Exhibit, sample: int) -> Exhibit | None:
         """One sample of a case by itself, with the answer to it; None where it has no weight in the loss.

@@ -20,6 +20,8 @@ from backproof.cases.case import build_case
 from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis.evidence import Exhibit, Inquiry, restated
+from backproof.diagnosis.faults import BY_NAME
+from backproof.diagnosis.faults.factors import FACTORS
 from backproof.diagnosis.faults.planting import CONDITIONS, Plant
 from backproof.diagnosis.hypotheses import RIGHT, Arrays, Hypothesis, arrays, same, singles, sizes, together
 
@@ -79,6 +81,18 @@ class _Read:
         planted = arrays(answer)
         return all(self._same(array, planted.get(key), key) for key, array in self.own.items())
 
+    @property
+    def loss_is_off(self) -> bool:
+        """Whether the loss is wrong."""
+        return ("loss", 0) in self.off
+
+    def has_loss_of(self, hypothesis: Hypothesis) -> bool:
+        """Whether the hypothesis returns the candidate's loss; where there is none to compare, it may."""
+        if self.failed or ("loss", 0) not in self.own:
+            return not self.failed
+        planted = arrays(hypothesis.answer(self.case))
+        return self._same(self.own["loss", 0], planted.get(("loss", 0)), ("loss", 0))
+
     def seen(self, hypothesis: Hypothesis) -> _Seen | None:
         """What the hypothesis does here by itself; None where it cannot be computed."""
         answer = hypothesis.answer(self.case)
@@ -110,6 +124,8 @@ def name(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Named:
     fitting = _conditioned(_fitting(alone, wrong), wrong, clean)
     if not fitting:
         fitting = _conditioned(_pairs(alone, wrong), wrong, clean)
+    if not fitting:
+        fitting = _beside_a_cost(alone, wrong, clean)
     told = _told_apart(inquiry, sorted(fitting, key=lambda each: each.rank)[:RIVALS], [each.exhibit for each in wrong])
     return Named(tuple(told))
 
@@ -160,6 +176,33 @@ def _pairs(alone: Sequence[Hypothesis], wrong: Sequence[_Read]) -> list[Hypothes
     searched = wrong[1::EVERY]
     whole = [each for each in everywhere if any(read.fits(each.hypothesis) for read in searched)]
     return _fitting(_joined([*whole, *parts], everywhere, None), wrong)
+
+
+def _beside_a_cost(alone: Sequence[Hypothesis], wrong: Sequence[_Read], clean: Sequence[_Read]) -> list[Hypothesis]:
+    """One fault beside a factor on the cost: on the loss and on its slope, which are two faults; or on one of them.
+
+    A factor of the mean is met under that reduction alone: then the fault itself explains all other exhibits.
+    """
+    others = [read for read in wrong if not CONDITIONS["mean"](read.case)]
+    found = []
+    for condition in ("mean", None):
+        if condition is None:
+            single, tells = alone, any(read.loss_is_off for read in wrong)
+        else:
+            single, tells = _fitting(alone, others), 0 < len(others) < len(wrong)
+        for cost in _costs(condition, alone[0].learning_rate) if single and tells else ():
+            if all(read.has_loss_of(cost) for read in wrong):
+                joined = (together(fault, cost) for fault in single if fault.names[0] not in cost.names)
+                found += _fitting(filter(None, joined), (*wrong, *clean))
+    return found
+
+
+def _costs(condition: str | None, rate: float) -> Iterator[Hypothesis]:
+    """Each factor on the loss and the gradient; under a condition on one of them alone, too."""
+    for factor in FACTORS:
+        plants = [Plant(BY_NAME[f"{kind}_{factor.slug}"], condition=condition) for kind in ("loss", "gradient")]
+        for some in (plants, plants[:1], plants[1:]) if condition else (plants,):
+            yield Hypothesis(tuple(some), rate)
 
 
 def _most_telling(parts: Sequence[_Seen], wrong: Sequence[_Read]) -> list[_Seen]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -21,6 +22,13 @@ from backproof.diagnosis.faults import FAULTS
 from backproof.diagnosis.faults.planting import Plant, Planted
 from backproof.diagnosis.hypotheses import Arrays, Hypothesis, arrays, same, sizes
 from backproof.examine import ask
+
+ASKED: Final = 16
+"""How often the same question is asked to see whether the answers have a pattern."""
+ORDER: Final = 4
+"""How many changes before it may make a change, where there is one."""
+UNEXPLAINED: Final = 0.1
+"""The share of the changes that must be left without a pattern."""
 
 
 class Differences:
@@ -88,6 +96,37 @@ def keeps_state(candidate: Candidate, case: Case) -> bool:
         return True
     fresh = afresh(candidate)
     return fresh is not None and not _alike(second, answers(fresh, cases[2:3])[0])
+
+
+def is_random(candidate: Candidate, case: Case) -> bool:
+    """Whether answers to one and the same question differ by no pattern of calls.
+
+    What two candidates just made answer first has no calls before it: where that differs, nothing was kept.
+    """
+    one, other = afresh(candidate), afresh(candidate)
+    if one is not None and other is not None and not _alike(*(answers(each, [case])[0] for each in (one, other))):
+        return True
+    given = answers(candidate, [case] * ASKED)
+    return any(_patternless([each[key] for each in given]) for key in given[0] if all(key in each for each in given))
+
+
+def _patternless(given: Sequence[Array]) -> bool:
+    """Whether the numbers go up and down, and the changes before a change do not make it.
+
+    What is added up, decays, swings out or takes turns changes by d_t = c_1 d_{t-1} + ... + c_4 d_{t-4}.
+    """
+    if any(array.shape != given[0].shape for array in given):
+        return False
+    with np.errstate(all="ignore"):
+        numbers = np.array([array.ravel() for array in given], dtype=np.float64)
+        changes = np.diff(numbers, axis=0)
+        if not np.isfinite(changes).all() or not ((changes.max(axis=0) > 0.0) & (changes.min(axis=0) < 0.0)).any():
+            return False
+        count = len(changes) - ORDER
+        before = np.stack([changes[lag : lag + count].ravel() for lag in range(ORDER)], axis=1)
+        after = changes[ORDER:].ravel()
+        left = after - before @ np.linalg.lstsq(before, after, rcond=None)[0]
+    return bool(np.linalg.norm(left) > UNEXPLAINED * np.linalg.norm(after))
 
 
 def afresh(candidate: Candidate) -> Candidate | None:

@@ -26,6 +26,8 @@ def _reason(equation: str, exhibits: Sequence[Exhibit], read: Charges, added: Ad
         return "no answer has every gradient in its shape"
     if equation == "loss" and all(exhibit.answer.loss is None for exhibit in exhibits):
         return "no loss is returned"
+    if all(exhibit.nothing for exhibit in exhibits):
+        return "every gradient is 0, which shows nothing of it"
     if equation == "BP2" and all(case.spec.depth == 1 for case in cases):
         return "no network has a hidden layer"
     if equation == "BP3" and not any(any(case.spec.biases) for case in cases):

@@ -207,10 +207,18 @@ def test_answer_tells_the_line_of_the_candidates_own_file():
 
 
 def test_answer_of_a_function_with_other_arguments_is_an_error():
-    """Nothing of it has run, so that there is no line to show."""
-    answer = answered(lambda network: None)
+    """Nothing of it has run, so that there is no line to show; what it is called with is said instead."""
+
+    def function(network):
+        return None
+
+    answer = answered(function)
     assert answer.failure == "error"
-    assert answer.message.endswith("takes 1 positional argument but 3 were given")
+    assert answer.message.partition("function() ")[2] == (
+        "takes 1 positional argument but 3 were given; it is called as f(network, x, y)"
+    )
+    inside = answered(lambda network, x, y: [function(network, x, y)])
+    assert "it is called as" not in inside.message
 
 
 class Instance:

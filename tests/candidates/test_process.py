@@ -149,7 +149,7 @@ def test_what_a_program_promised_and_does_not_support_is_an_error(in_javascript:
         ("two lines", "error", "more than one line for one request; the second begins 'and another one'"),
         ("deep", "error", "no JSON object on one line (maximum recursion depth exceeded"),
         ("enormous", "error", "a line of more than 81,"),
-        ("unknown key", "error", "the returned dict has the unknown keys 'gradients'"),
+        ("unknown key", "error", "returned a dict with the unknown keys 'gradients'"),
         ("unsupported", "unsupported", "gelu"),
     ],
     ids=lambda value: value if len(value) < 20 else "",

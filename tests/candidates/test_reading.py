@@ -76,7 +76,7 @@ def test_read_gives_lists_and_integers_the_dtype_of_the_case():
         (None, "error", f"returned None; {WANTED}"),
         (3.0, "error", f"returned a float; {WANTED}"),
         ((1.0, CASE.weights), "error", f"returned a tuple of length 2; {WANTED}"),
-        ({"weight": 1}, "error", f"the returned dict has the unknown keys 'weight'; {WANTED}"),
+        ({"weight": 1}, "error", f"returned a dict with the unknown keys 'weight'; {WANTED}"),
         ({"loss": 1.0}, "missing", f"no weight gradients; {WANTED}"),
         ((1.0, 2.0, 3.0), "error", "weights must hold one array per layer; got a float"),
         ((1.0, "ab", CASE.biases), "error", "weights must hold one array per layer; got a str"),

@@ -255,9 +255,9 @@ def test_a_step_may_return_its_parameters_in_several_ways(wrapped):
 @pytest.mark.parametrize(
     ("returned", "failure", "message"),
     [
-        (3.5, "error", "the step returned a float; wanted the new (weights, biases), or None where network.weights"),
-        ((1, 2, 3, 4), "error", "the step returned a tuple of length 4; wanted the new (weights, biases)"),
-        ({"w": 1}, "error", "the step returned the unknown keys 'w'; wanted the new"),
+        (3.5, "error", "returned a float; wanted the new (weights, biases), or None where network.weights"),
+        ((1, 2, 3, 4), "error", "returned a tuple of length 4; wanted the new (weights, biases)"),
+        ({"w": 1}, "error", "returned a dict with the unknown keys 'w'; wanted the new"),
         ((None, None), "missing", "the step left no weights; wanted the new (weights, biases)"),
         (([np.zeros((4, 3))], [None]), "shape", "weights must hold one array per layer, so 2; got 1"),
     ],

@@ -18,6 +18,7 @@ from backproof.diagnosis.equations import Charges
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME, FAULTS
 from backproof.diagnosis.faults.planting import Plant, Planted
+from backproof.judging.verdicts import Verdict, whole_call
 from backproof.scratch import Backprop
 
 README = Domain(activations="sigmoid", losses="half_squared_error", reductions="sum", biases="always", dtypes="float64")
@@ -310,3 +311,16 @@ def test_equals_are_listed():
     text = written("1-1,tanh,mse,sum,n1,f64,ones,s1", also_fits=("bias_zero", "bias_negated"))
     assert "Or          bias_zero, bias_negated: on every network tried, the same numbers" in text
     assert text[0] == "Where       the weight gradient of the first layer (BP4)"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "told"),
+    [
+        ("my_net.py:f", "your function returned a tuple of length 2; wanted 3"),
+        ("exec:./net", "your program returned a tuple of length 2; wanted 3"),
+    ],
+)
+def test_call_that_returned_something_else_is_told_as_its_doing(candidate, told):
+    """In a sentence about what the candidate is to its author."""
+    assert card.of_the_call(whole_call(Verdict.ERROR, "returned a tuple of length 2; wanted 3"), candidate) == told
+    assert card.of_the_call(whole_call(Verdict.ERROR, "ValueError: no"), candidate) == "ValueError: no"

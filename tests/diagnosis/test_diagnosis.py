@@ -1,5 +1,7 @@
 """The whole answer: nothing for right candidates, ever; for wrong ones the equation, the place, and a name if any."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from backproof.candidates.builtin import Scratch, Torch
 from backproof.candidates.contract import Answer, load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.diagnosis import naming
 from backproof.diagnosis.additivity import LARGEST_BATCH
 from backproof.diagnosis.diagnosis import EQUATIONS, RULES, Diagnosis, diagnose, diagnose_answer
 from backproof.diagnosis.evidence import Inquiry
@@ -266,3 +269,62 @@ def test_training_steps_are_diagnosed_as_what_they_are(tmp_path):
     (diagnosis,) = found.diagnoses
     assert "bias_not_stepped" in (diagnosis.fault, *diagnosis.also_fits)
     assert found.shown.case.spec.depth == 1
+
+
+def test_other_cost_is_told_of_the_loss_alone(handwritten, failing, plain):
+    """Beside it stands an equation that no other cost explains."""
+
+    class Both(Cosine):
+        def loss_value(self, a, y, objective):
+            return 1.7 * super().loss_value(a, y, objective)
+
+        def loss_gradient(self, a, y, objective):
+            return 1.7 * super().loss_gradient(a, y, objective)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(naming, "PARTNERS", 1)
+        patch.setattr(naming, "OVERLAPPING", ())
+        patch.setattr(naming, "EVERY", 1_000)
+        found = of(handwritten(Both, plain), failing)
+    why = {diagnosis.equation: diagnosis.why for diagnosis in found.diagnoses}
+    assert set(why) == {"loss", "BP4"}
+    assert "another cost explains both" in why["loss"]
+    assert why["BP4"] == ""
+
+
+@pytest.mark.usefixtures("few_pairs")
+def test_loss_that_is_wrong_somewhere_is_not_said_to_hold(handwritten, failing, plain):
+    """Few samples are looked at one by one; what fails beside them is told of the loss."""
+
+    class Wide(Cosine):
+        def loss_value(self, a, y, objective):
+            return super().loss_value(a, y, objective) * (1.7 if len(a) > 2 else 1.0)
+
+    found = of(handwritten(Wide, plain), failing)
+    assert {diagnosis.equation for diagnosis in found.diagnoses} == {"BP4", "loss"}
+    assert found.equations["loss"] == "broken"
+
+
+@pytest.mark.usefixtures("few_pairs")
+def test_forward_pass_is_not_blamed_where_the_loss_is_that_of_another_convention(handwritten, failing, plain):
+    """The outputs are the right ones, since another reduction of them gives the loss."""
+
+    class Mean(Backprop):
+        def loss_value(self, a, y, objective):
+            return super().loss_value(a, y, objective) / a.size
+
+        def output_delta(self, loss_gradient, layer):
+            return np.cos(3.0 * super().output_delta(loss_gradient, layer)) / loss_gradient.size
+
+    found = of(handwritten(Mean, plain), failing)
+    assert "BP0" not in {diagnosis.equation for diagnosis in found.diagnoses}
+    assert found.equations["BP0"] == "holds"
+    assert found.conventions.loss_value == "1/2 mse/mean"
+
+
+def test_factor_on_the_cost_does_not_say_that_the_gradient_is_right(plain, failing):
+    """It has it as well."""
+    domain = dataclasses.replace(plain, reductions=("sum", "mean"))
+    found = of(planted("loss_over_outputs", "gradient_over_outputs", domain=domain), failing)
+    assert {diagnosis.fault for diagnosis in found.diagnoses} == {"loss_over_outputs", "gradient_over_outputs"}
+    assert not any("the gradient has it right" in diagnosis.why for diagnosis in found.diagnoses)

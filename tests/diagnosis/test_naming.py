@@ -1,5 +1,7 @@
 """Naming: the planted fault is named, alone or among equals; what is in no catalogue has no name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,16 @@ def test_two_faults_of_different_equations_are_both_named(named, slugs):
     """Neither explains the numbers by itself."""
     best = named(*slugs).best
     assert {plant.slug for plant in best.plants} == set(slugs)
+
+
+@pytest.mark.parametrize("slug", ["derivative_at_a", "bias_summed_over_everything"])
+@pytest.mark.parametrize("condition", ["?mean", ""], ids=["under mean", "always"])
+def test_fault_beside_a_factor_on_the_cost_is_named_with_it(named, slug, condition):
+    """The factor is two faults, on the loss and on its slope, and may be met under the reduction mean alone."""
+    cost = (f"loss_over_outputs{condition}", f"gradient_over_outputs{condition}")
+    domain = replace(ROOM, losses="half_squared_error", activations=("sigmoid", "tanh"), biases="always")
+    best = named(slug, *cost, domain=domain).best
+    assert [plant.slug for plant in best.plants] == [slug, *cost]
 
 
 def test_names_that_fit_the_evidence_are_told_apart_on_further_networks():

@@ -8,10 +8,11 @@ from backproof.candidates.contract import Answer
 from backproof.candidates.finding import find
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.faults.planting import Plant, Planted
-from backproof.diagnosis.state import Differences, afresh, keeps_state, named, questions
+from backproof.diagnosis.state import Differences, afresh, is_random, keeps_state, named, questions
 
 DOMAIN = Domain(
     widths=(3, 4, 2),
@@ -181,3 +182,93 @@ def test_answers_of_another_shape_are_not_subtracted():
     found = Differences(Kept(growing)).answer(CASE)
     assert np.array_equal(found.biases[0], np.ones(3))
     assert found.weights[0] is None
+
+
+class Drawing:
+    """scratch with a factor on the weight gradient, which the call before last, or chance, decides."""
+
+    name = "drawing"
+    domain = DOMAIN
+
+    def __init__(self, factors):
+        self.factors = factors
+
+    def answer(self, case):
+        right = Scratch().answer(case)
+        factor = next(self.factors)
+        return Answer(loss=right.loss, weights=tuple(factor * each for each in right.weights), biases=right.biases)
+
+
+def swinging():
+    """A factor that overshoots less and less, as momentum makes it."""
+    factor, velocity = 2.0, 0.0
+    while True:
+        yield factor
+        velocity = 0.8 * velocity + 0.9 * (1.0 - factor)
+        factor += velocity
+
+
+def taking_turns():
+    """One of three, over and over."""
+    while True:
+        yield from (1.0, 3.0, 2.0)
+
+
+def decaying():
+    """Ever less."""
+    factor = 1.0
+    while True:
+        yield factor
+        factor *= 0.9
+
+
+def drawn():
+    """A mask or noise."""
+    generator = np.random.default_rng(1)
+    while True:
+        yield generator.normal()
+
+
+@pytest.mark.parametrize("factors", [swinging, taking_turns, decaying])
+def test_pattern_of_calls_is_no_chance(factors):
+    """A state, whether it has a name or not."""
+    candidate = Drawing(factors())
+    assert keeps_state(candidate, CASE)
+    assert not is_random(candidate, CASE)
+
+
+def test_numbers_without_a_pattern_are_random():
+    """Also of a generator with a seed, which makes no pattern that one sees."""
+    assert is_random(Drawing(drawn()), CASE)
+
+
+def test_random_numbers_are_told_with_one_that_was_given():
+    """No state is blamed, no equation is said to hold, and the number shown is one of the candidate's."""
+    given = []
+
+    class Noted(Drawing):
+        def answer(self, case):
+            answer = super().answer(case)
+            given.append(answer.weights[0])
+            return answer
+
+    found = diagnose(Noted(drawn()), [CASE.spec])
+    (diagnosis,) = found.diagnoses
+    assert (diagnosis.equation, diagnosis.fault, diagnosis.condition) == ("state", None, None)
+    assert "random" in diagnosis.used
+    assert set(found.equations.values()) == {"not_tested"}
+    assert any(found.shown.answer.weights[0] is array for array in given)
+
+
+def test_what_differs_between_two_that_were_just_made_is_random():
+    """It has no calls before it."""
+    generator = np.random.default_rng(1)
+
+    class Started(Drawing):
+        def __init__(self):
+            super().__init__(iter([float(generator.normal())] * 1_000))
+
+        def afresh(self):
+            return Started()
+
+    assert is_random(Started(), CASE)

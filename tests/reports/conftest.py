@@ -24,7 +24,7 @@ PAIRS = [
     ("activation, loss", "tanh", "l1", 0),
     ("filling, dtype", "normal", "float64", 2),
 ]
-SCALING = [("mse", "id", 7, 9, "sum / mean", 63.0, "N*O", 63.0, 63.0, "agree")]
+SCALING = [("mse", "id", 7, 9, "sum / mean", 63.0, "N*O", 63.0, 63.0, "agree", "")]
 EQUATIONS = [
     ("BP4", "broken", "output", "input_not_activation", None, None, "dW = delta x^T", "dW = delta a^T"),
     ("BP1", "holds", None, None, None, None, None, "delta = dC/da * phi'(z)"),

@@ -108,7 +108,7 @@ def test_verdict_equations_and_scales(against, small):
     """Each in its order from good to bad; a mistake that is found is worse, one that is gone is better."""
     fixed = {
         "verdict": "agrees", "equations": small.equations[1:], "statuses": {"BP1": "not_tested", "BP4": "holds"},
-        "scaling": [(*small.scaling[0][:-1], "disagree")],
+        "scaling": [(*small.scaling[0][:-2], "disagree", "")],
     }  # fmt: skip
     found = against({}, fixed)
     assert told(found) == [

@@ -19,8 +19,8 @@ from backproof.reports.files import (
 )
 from backproof.reports.tables import table
 
-ROW = ("mse", 'id,"1"', 7, 9, "sum / mean", 63.0, "N*O", 0.1, 1e-7, "agree")
-EMPTY = ("l1", "id2", 7, 9, "sum / mean", inf, "N*O", nan, None, "error")
+ROW = ("mse", 'id,"1"', 7, 9, "sum / mean", 63.0, "N*O", 0.1, 1e-7, "agree", "")
+EMPTY = ("l1", "id2", 7, 9, "sum / mean", inf, "N*O", nan, None, "error", "")
 
 
 def content(directory: Path) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ def test_summary_shows_the_screen_and_the_nearest_strata():
 
 def test_summary_lists_failing_strata_first():
     """Those with a disagreement, and what a reduction divides by."""
-    scaling = [("mse", "id", 7, 9, "sum / mean", 63.0, "N*O", 63.0, 63.0, "agree")]
+    scaling = [("mse", "id", 7, 9, "sum / mean", 63.0, "N*O", 63.0, 63.0, "agree", "")]
     text = summary("", table("strata", [AGREES, FAILS]), table("scaling", scaling))
     failing = text.partition("## Strata that disagree")[2].partition("##")[0]
     assert "relu" in failing

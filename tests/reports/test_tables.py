@@ -10,8 +10,8 @@ from backproof.reports.columns import TABLES
 from backproof.reports.tables import frame, markdown, schema, table
 
 ROWS = [
-    ("mse", "id|1", 7, 9, "sum / mean", 63.0, "N*O", 63.0, 62.999999, "agree"),
-    ("l1", "id2", 7, 9, "sum / mean", 63.0, "N*O", None, None, "error"),
+    ("mse", "id|1", 7, 9, "sum / mean", 63.0, "N*O", 63.0, 62.999999, "agree", ""),
+    ("l1", "id2", 7, 9, "sum / mean", 63.0, "N*O", None, None, "error", ""),
 ]
 
 

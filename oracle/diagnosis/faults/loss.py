@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,12 +20,15 @@ from backproof.scratch.objective import Objective
 
 LOSS = Chapter("loss", wanted="C = reduction of l(a, y)")
 
+RIGHT_GRADIENT: Final = "; the gradient has it right"
+"""What is said of a factor that the loss has alone."""
+
 
 def _scaled(factor: Factor) -> None:
     @LOSS.fault(
         f"loss_{factor.slug}",
         used=f"C = {factor.text} * reduction of l(a, y)",
-        why=f"{factor.why}; the gradient has it right",
+        why=f"{factor.why}{RIGHT_GRADIENT}",
         hint=f"the returned loss times {factor.text}",
         family="loss_scaled",
     )
