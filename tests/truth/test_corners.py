@@ -124,3 +124,10 @@ def test_no_corner_of_an_activation_leaves_its_bound(formula: Formula) -> None:
 def test_every_elementwise_activation_is_here() -> None:
     """The curves cover the catalogue."""
     assert {*CURVES} == {name for name, entry in ACTIVATIONS.items() if not entry.rowwise}
+
+
+def test_a_product_with_a_slope_may_underflow() -> None:
+    """1e-10 * 1e-30 is subnormal in float32: 0 where it is flushed."""
+    exact = np.zeros((1, 1))
+    slope = ElementwiseSlope(Rounded(np.full((1, 1), 1e-10), exact), False, Arithmetic.of("float32"))
+    assert slope.pull_back(Rounded(np.full((1, 1), 1e-30), exact)).error.item() >= 1e-40

@@ -141,3 +141,41 @@ def test_the_sign_of_a_parameter_that_is_flushed_is_admitted(dtype: str, weight:
     (allowed,) = bound(case, against="truth").weights
     assert (allowed.item() >= 0.5) == flushed
     assert allowed.item() < 0.51
+
+
+def test_a_mean_may_be_taken_in_two_steps() -> None:
+    """(1 / 30) (1 / 7) of a gradient that is 1: three roundings, which come to more than two units here."""
+    case = case_of("1-7,identity,hinge_embedding,mean,n30,f32,normal,s0")
+    deltas = bound(replace(case, y=np.ones_like(case.y)), against="truth").deltas
+    assert deltas is not None
+    twice = (np.float32(1) / np.float32(30)) * (np.float32(1) / np.float32(7))
+    off = abs(float(twice) - 1 / 210)
+    assert off > 2.2 * 2.0**-24 / 210
+    assert (deltas[0] >= off).all()
+
+
+def test_an_upstream_that_is_flushed_takes_a_large_gradient_with_it() -> None:
+    """1000 * 1e-40 is a normal number of float32, and 0 where 1e-40 is flushed."""
+    case = case_of("1-1,identity,linear,none,n1,f32,normal,s0,bias=0")
+    case = replace(case, y=np.full_like(case.y, 1e3), upstream=np.full(1, 1e-40, np.float32))
+    deltas = bound(case, against="truth").deltas
+    assert deltas is not None
+    assert deltas[0].item() >= 0.999e-37
+
+
+def test_a_copied_target_is_rounded_by_a_float32_program() -> None:
+    """delta = y = 0.1 exactly in float64, and 1.5e-9 further in float32."""
+    case = case_of("1-1,identity,linear,sum,n1,f64,normal,s0,bias=0")
+    case = replace(case, y=np.full_like(case.y, 0.1))
+    deltas = bound(case, dtype="float32", against="truth").deltas
+    assert deltas is not None
+    assert deltas[0].item() >= abs(float(np.float32(0.1)) - 0.1) > 0.0
+
+
+def test_what_a_flushed_parameter_would_have_cost_is_allowed_for() -> None:
+    """1000 |w| and the gradient 1000 w of w = 1e-40 are normal numbers of float32, and 0 where w is flushed."""
+    for penalty in ("1000+0", "0+1000"):
+        case = case_of(f"1-1,identity,linear,sum,n1,f32,normal,s0,bias=0,penalty={penalty}")
+        case = replace(case, weights=(np.full_like(case.weights[0], 1e-40),), y=np.zeros_like(case.y))
+        allowed = bound(case, against="truth")
+        assert (allowed.loss if penalty == "1000+0" else allowed.weights[0]).item() >= 0.999e-37
