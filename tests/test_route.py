@@ -1,12 +1,8 @@
-"""The whole route for many cases: results, files, workers, interruption."""
+"""The whole route for many cases: results, files, workers, diagnosis."""
 
-import os
-import signal
-import subprocess
 import sys
 import textwrap
 import threading
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,34 +10,21 @@ import pandas as pd
 import pytest
 
 import backproof
-from backproof.candidates.contract import Answer, CandidateError, load
+from backproof.candidates.contract import Answer, CandidateError
 from backproof.cases import NetworkSpec, SpecError
-from backproof.cases.domain import Domain
 from backproof.reports import ReportError
 from backproof.reports.columns import TABLES
 from backproof.route import check
 
-SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh", "relu"), losses=("mse", "linear"))
+# tests are no package, so that a neighbour is found by its folder.
+sys.path.insert(0, str(Path(__file__).parent))
+from scripted import SMALL, Scripted, scratch
+
 FILES = {
     "checks.csv", "checks.parquet", "discrepancies.csv", "discrepancies.parquet", "strata.csv", "strata.parquet",
     "scaling.csv", "scaling.parquet", "pairs.csv", "pairs.parquet", "equations.csv", "equations.parquet", "columns.md",
     "environment.json", "verdict.json", "screen.json", "summary.md", "junit.xml", "index.html",
 }  # fmt: skip
-
-
-class Scripted:
-    """A candidate whose answer is a function of the case."""
-
-    name = "scripted"
-    domain = SMALL
-
-    def __init__(self, answer) -> None:
-        self.answer = answer
-
-
-def scratch(case) -> Answer:
-    """What scratch answers."""
-    return load("scratch")[0].answer(case)
 
 
 def test_check_agrees_with_scratch():
@@ -225,93 +208,6 @@ def test_progress_hears_of_every_case_once(monkeypatch: pytest.MonkeyPatch):
     assert told[-1] == (25, 25)
 
 
-def test_ctrl_c_keeps_what_is_done():
-    """The verdict is on what was examined, and says so; the signal's handler is put back."""
-    before = signal.getsignal(signal.SIGINT)
-    seen = Counter()
-
-    def answer(case):
-        seen["calls"] += 1
-        if seen["calls"] == 10:
-            os.kill(os.getpid(), signal.SIGINT)
-        return scratch(case)
-
-    report = check(Scripted(answer), cases=500)
-    assert report.interrupted
-    assert 0 < report.tally.cases < 20
-    assert (report.verdict, report.exit_code) == ("agrees", 130)
-    assert report.to_json()["stopped"] == f"after {report.tally.cases} of 500 networks"
-    assert f"Stopped     after {report.tally.cases} of 500 networks" in str(report)
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_ctrl_c_does_not_hide_what_disagrees():
-    """A run that has found a mistake has its exit code."""
-
-    def press(cases: int, wrong: int) -> None:
-        if cases == 3 and not pressed:
-            pressed.append(cases)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    pressed: list[int] = []
-    wrong = Scripted(lambda case: replace(scratch(case), loss=scratch(case).loss + 1.0))
-    report = check(wrong, cases=500, diagnosis=False, progress=press)
-    assert report.interrupted
-    assert (report.verdict, report.exit_code) == ("disagrees", 1)
-
-
-@pytest.mark.parametrize(("shards", "told"), [(0, "no shard of 250 networks was done, so "), (1, "kept are 1 of 2 ")])
-def test_ctrl_c_says_what_is_kept_to_go_on_from(tmp_path: Path, shards: int, told: str):
-    """Of a shard that was begun, nothing; then a folder for the rest would only mislead."""
-    said: list[str] = []
-    pressed: list[int] = []
-
-    def press(cases: int, wrong: int) -> None:
-        if cases == 250 * shards + 3 and not pressed:
-            pressed.append(cases)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    place = tmp_path / "out"
-    check("scratch", SMALL, cases=500, truth="exact", report=place, progress=press, notice=said.append)
-    assert said[-1].startswith(f"{place}: {told}")
-    assert (tmp_path / "out.unfinished").exists() == bool(shards)
-
-
-def test_a_second_ctrl_c_ends_a_case_that_does_not_end():
-    """The first asks, the second insists."""
-
-    def answer(case):
-        if answer.calls == 7:
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
-            pytest.fail("the second signal must end the case")
-        answer.calls += 1
-        return scratch(case)
-
-    answer.calls = 0
-    report = check(Scripted(answer), cases=500)
-    assert report.interrupted
-    assert report.tally.cases == 3  # the first case takes five calls
-
-
-def test_ctrl_c_ends_a_pool_too(monkeypatch: pytest.MonkeyPatch):
-    """Shards that are done count; those that wait are never begun."""
-    monkeypatch.setattr("backproof.route.CASES_PER_SHARD", 5)
-    pressed = []
-
-    def press(cases: int, wrong: int) -> None:
-        if not pressed:
-            pressed.append(cases)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    report = check("scratch", SMALL, cases=500, workers=2, keep=False, truth="exact", progress=press)
-    assert pressed
-    assert report.interrupted
-    assert 5 <= report.tally.cases <= 100
-    assert report.tally.cases % 5 == 0
-    assert report.verdict == "agrees"
-
-
 def test_check_runs_outside_the_main_thread():
     """Where signals are not ours to handle."""
     found = []
@@ -319,33 +215,6 @@ def test_check_runs_outside_the_main_thread():
     thread.start()
     thread.join()
     assert found[0].verdict == "agrees"
-
-
-def test_a_worker_that_dies_is_replaced(tmp_path: Path):
-    """A candidate that has no process of its own, and ends the worker's once: the shard is examined by another one."""
-    died = tmp_path / "died"
-    (tmp_path / "deadly.py").write_text(
-        "import os\nfrom pathlib import Path\nfrom backproof.candidates import load\n"
-        "def loss_and_gradients(network, x, y):\n"
-        f"    died = Path({str(died)!r})\n"
-        "    if len(x) == 2 and not died.exists():\n"
-        "        died.touch()\n"
-        "        os._exit(3)\n"
-        "    return [], [], []\n"
-    )
-    code = textwrap.dedent("""
-        from backproof import Domain, check
-        from backproof.candidates import load
-        if __name__ == "__main__":
-            domain = Domain(depth=1, width=1, batch_size=(1, 2), activations="tanh", losses="mse")
-            options = {"cases": 251, "workers": 2, "truth": "exact", "diagnosis": False, "keep": False}
-            found = check(load("deadly.py")[0], domain, **options)
-            print(found.tally.cases, found.interrupted, found.verdict)
-    """)
-    (tmp_path / "main.py").write_text(code)
-    done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert died.exists()
-    assert done.stdout == "251 False cannot_run\n"
 
 
 class Negated(Scripted):

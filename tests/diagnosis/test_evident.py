@@ -3,22 +3,11 @@
 import numpy as np
 import pytest
 
-from backproof import Domain, candidate
+from backproof import candidate
 from backproof.candidates import load
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.faults import BY_NAME
 from backproof.scratch import Network
-
-DOMAIN = Domain(
-    depth=(1, 3),
-    width=(1, 4),
-    batch_size=(1, 4),
-    activations=("sigmoid", "tanh"),
-    losses="half_squared_error",
-    reductions="sum",
-    dtypes="float64",
-    biases="always",
-)
 
 
 def computed(network, x, y):
@@ -77,11 +66,11 @@ def exchanged(network, x, y):
 
 
 @pytest.fixture
-def found(failing):
+def found(failing, plain):
     """(function, declaration) -> its diagnosis."""
 
     def of(function, **declared):
-        (asked,) = load(candidate(DOMAIN, **declared)(function))
+        (asked,) = load(candidate(plain, **declared)(function))
         return diagnose(asked, failing(asked, 12), shrink=False)
 
     return of

@@ -68,40 +68,25 @@ def test_an_older_report_is_replaced_only_by_a_complete_one(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-def test_an_older_report_is_back_if_it_cannot_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The move fails in the middle: what was there is there again."""
-    place = tmp_path / "report"
-    with report_directory(place) as fresh:
-        (fresh / ENVIRONMENT).write_text("old")
-    rename = Path.rename
-
-    def fails_once(self: Path, target: Path) -> Path:
-        if self.name.startswith(".report.") and target == place:
-            raise OSError(28, "No space left on device")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fails_once)
-    with pytest.raises(ReportError, match="No space left on device"), report_directory(place) as fresh:
-        (fresh / ENVIRONMENT).write_text("new")
-    monkeypatch.undo()
-    assert content(place) == {ENVIRONMENT: b"old"}
-
-
-def test_an_older_report_that_cannot_be_moved_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """As where something is mounted there; nothing is left beside it."""
+@pytest.mark.parametrize("older", [True, False], ids=["the older one", "the new one"])
+def test_an_older_report_is_there_if_it_cannot_be_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: bool
+):
+    """Neither it nor the new one may be moved, as where something is mounted there; nothing is left beside it."""
     place = tmp_path / "report"
     with report_directory(place) as fresh:
         (fresh / ENVIRONMENT).write_text("old")
     rename = Path.rename
 
     def busy(self: Path, target: Path) -> Path:
-        if self == place:
+        if self == place if older else self.name.startswith(".report.") and target == place:
             raise OSError(16, "Device or resource busy")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", busy)
     with pytest.raises(ReportError, match="Device or resource busy"), report_directory(place) as fresh:
         (fresh / ENVIRONMENT).write_text("new")
+    monkeypatch.undo()
     assert content(place) == {ENVIRONMENT: b"old"}
     assert list(tmp_path.iterdir()) == [place]
 
