@@ -29,8 +29,6 @@ def changed(exhibits: Sequence[Exhibit]) -> tuple[Diagnosis, ...]:
     return (
         Diagnosis(
             equation="state",
-            position="all",
-            fault=None,
             used=f"the call changes {what}",
             wanted="a call leaves what it is handed as it was",
             why="what is computed after the change, in this call or by whoever called, is another network's",
@@ -58,8 +56,6 @@ def zeros(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> tuple[Diagnosis, ...
         return (
             Diagnosis(
                 equation="BP4",
-                position="all",
-                fault=None,
                 used="every gradient is 0",
                 wanted="dW and db of every layer, summed over the batch",
                 why="zeros never learn: the arrays were made, and not filled in, or others than those were returned",
@@ -71,8 +67,6 @@ def zeros(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> tuple[Diagnosis, ...
     return (
         Diagnosis(
             equation="step",
-            position="all",
-            fault=None,
             used="W' = W, b' = b: the step changed nothing",
             wanted=RULES["step"],
             why="W = W - ... makes a new array and rebinds a name to it, W -= ... changes the array: "
@@ -98,8 +92,6 @@ def printed(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> tuple[Diagnosis, .
     return (
         Diagnosis(
             equation="numerics",
-            position="all",
-            fault=None,
             used=f"numbers printed with {digits}",
             wanted="numbers printed with 17 significant digits, or 9 in float32: they read back to the same bits",
             why="every number is the right one, rounded to what was printed of it",

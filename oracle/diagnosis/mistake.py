@@ -35,8 +35,8 @@ class Diagnosis:
     """
 
     equation: str
-    position: str
-    fault: str | None
+    position: str = "all"
+    fault: str | None = None
     also_fits: tuple[str, ...] = ()
     used: str = ""
     wanted: str = ""
