@@ -165,6 +165,9 @@ def check(
                     archive.add(shard)
             tally, interrupted = campaign.tally, campaign.interrupted
             findings = _diagnosed(subject, domain, tally, truth=truth, interrupted=interrupted) if diagnosis else None
+            scales = () if named or interrupted else tuple(scaling(subject, domain, seed=seed))
+            if findings is not None and any(row.verdict == Verdict.DISAGREE for row in scales):
+                findings = findings.beside_a_contradiction(alone=not tally.wrong_cases)
             found = archive.finish(
                 Report(
                     candidate=subject.name,
@@ -176,7 +179,7 @@ def check(
                     strict_kinks=strict_kinks,
                     tally=tally,
                     certificate=campaign.certificate,
-                    scaling=() if named or interrupted else tuple(scaling(subject, domain, seed=seed)),
+                    scaling=scales,
                     interrupted=interrupted,
                     stop_after=stop_after if campaign.enough else None,
                     rows=rows,

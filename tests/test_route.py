@@ -66,19 +66,26 @@ def test_check_cannot_run_where_nothing_was_compared():
         assert (report.verdict, report.exit_code) == ("cannot_run", 2)
 
 
-def test_check_disagrees_with_a_candidate_that_contradicts_itself():
-    """A wrong divisor shows in `scaling` even where no random case has that loss with `mean`."""
+@pytest.mark.parametrize(("bias_factor", "scale"), [(1.0, "broken"), (2.0, "not_tested")])
+def test_check_disagrees_with_a_candidate_that_contradicts_itself(bias_factor: float, scale: str):
+    """A wrong divisor shows in `scaling` even where no random case has that loss with `mean`; then no scale holds."""
 
     def bent(case):
         answer = scratch(case)
-        wrong = case.spec.reduction == "mean" and case.spec.batch_size > 1 and case.spec.dtype == "float64"
-        return replace(answer, weights=tuple((2.0 if wrong else 1.0) * weight for weight in answer.weights))
+        wrong = case.spec.loss.name == "huber" and case.spec.reduction == "mean" and case.spec.batch_size > 1
+        weights = tuple((2.0 if wrong else 1.0) * weight for weight in answer.weights)
+        biases = tuple(None if bias is None else bias_factor * bias for bias in answer.biases)
+        return replace(answer, weights=weights, biases=biases)
 
-    report = check(Scripted(bent), replace(SMALL, dtypes=("float32",)), cases=4, diagnosis=False)
-    assert report.verdict == "agrees"
-    report = check(Scripted(bent), SMALL, cases=4, diagnosis=False)
+    consistent = check(Scripted(bent), SMALL, cases=4)
+    assert not consistent.contradictions
+    assert consistent.to_json()["equations"]["scale"] == "holds"
+    report = check(Scripted(bent), replace(SMALL, losses=("mse", "huber")), cases=4)
     assert report.contradictions
     assert report.verdict == "disagrees"
+    assert bool(report.tally.wrong_cases) is (bias_factor != 1.0)
+    assert report.to_json()["equations"]["scale"] == scale
+    assert ("Not tested  scale: answers to the same arrays contradict" in str(report)) is (scale == "not_tested")
 
 
 def test_check_takes_named_cases():

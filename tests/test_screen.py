@@ -371,13 +371,3 @@ def test_what_repeats_a_case_works_where_it_is_read():
     assert f'Again       check(f, ids=["{SPEC.id}"], truth="exact")' in exact
     for name in ("Net.loss_and_gradients", "main.<locals>.f"):
         assert "Again" not in plain(report(wrong, candidate=name, text=None))
-
-
-def test_no_scale_is_said_to_hold_beside_one_that_is_contradicted(findings):
-    """The line below would say the opposite."""
-    wrong = ROW._replace(differs="that of the loss is 9", verdict="disagree")
-    held = replace(findings, equations=dict.fromkeys(findings.equations, "holds"))
-    (said,) = [line for line in lines(report((WRONG,), findings=held)) if line.startswith("Holds")]
-    (without,) = [line for line in lines(report((WRONG,), findings=held, scaling=(wrong,))) if line.startswith("Holds")]
-    assert without == said.replace(" scale,", "")
-    assert without != said

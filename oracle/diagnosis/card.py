@@ -81,11 +81,8 @@ _FLOWS: Final = {
 }
 
 
-def lines(findings: Findings, *, candidate: str, hints: Hints = "all", contradicted: bool = False) -> Iterator[Line]:
-    """The card, line by line; `candidate` is its CANDIDATE text, which may need quotes in a shell.
-
-    contradicted: whether its answers contradict each other in scale elsewhere, so that no scale is said to hold.
-    """
+def lines(findings: Findings, *, candidate: str, hints: Hints = "all") -> Iterator[Line]:
+    """The card, line by line; `candidate` is its CANDIDATE text, which may need quotes in a shell."""
     if hints == "none":
         return
     for number, diagnosis in enumerate(findings.diagnoses):
@@ -99,8 +96,6 @@ def lines(findings: Findings, *, candidate: str, hints: Hints = "all", contradic
     if findings.shown is not None and hints == "all":
         yield from _by_hand(findings.shown, candidate)
     holding = [name for name in EQUATIONS if findings.equations.get(name) == "holds"]
-    if contradicted and "scale" in holding:
-        holding.remove("scale")
     if holding:
         yield "Holds", f"{', '.join(_told(name) for name in holding)} (each tested on your own numbers)"
     for reason in dict.fromkeys(findings.untested.values()):

@@ -86,6 +86,18 @@ class Findings:
             if hints != "none" and equation not in broken:
                 yield equation, status, None, None, None, None, None, RULES[equation] if told else None
 
+    def beside_a_contradiction(self, *, alone: bool) -> Findings:
+        """What is left where the candidate's answers contradict each other in scale, though its own tests hold.
+
+        alone: whether nothing else is wrong; else what is wrong may show in those answers as well.
+        """
+        if self.equations["scale"] != "holds":
+            return self
+        if alone:
+            return replace(self, equations={**self.equations, "scale": "broken"})
+        untested = {**self.untested, "scale": "answers to the same arrays contradict each other"}
+        return replace(self, equations={**self.equations, "scale": "not_tested"}, untested=untested)
+
     def conventions_json(self) -> dict[str, str | None] | None:
         """The conventions of loss value and gradient as `--json` prints them."""
         if self.conventions is None:

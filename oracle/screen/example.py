@@ -29,10 +29,7 @@ def example(report: Report) -> Iterator[Text | Labelled]:
     if tally.smallest is None:
         return
     if report.findings is not None and report.findings.diagnoses:
-        contradicted = any(row.verdict == Verdict.DISAGREE for row in report.contradictions)
-        for label, told in card.lines(
-            report.findings, candidate=report.candidate, hints=report.hints, contradicted=contradicted
-        ):
+        for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
             if label == "Again":
                 if report.findings.shown is not None:
                     yield from _again(report, report.findings.shown.case.spec.id)
