@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -23,7 +23,7 @@ from pyarrow import csv, parquet
 from backproof.reports import ReportError
 from backproof.reports.columns import TABLES
 from backproof.reports.places import ENVIRONMENT, check_place
-from backproof.reports.tables import schema
+from backproof.reports.tables import ROWS_AT_ONCE, schema
 
 __all__ = [
     "ENVIRONMENT",
@@ -33,8 +33,6 @@ __all__ = [
     "write_json",
     "write_table",
 ]
-
-_ROWS_AT_ONCE: Final = 65_536
 
 
 @contextmanager
@@ -92,7 +90,7 @@ class TableWriter:
 
     def __init__(self, directory: Path, name: str) -> None:
         self._schema = schema(name)
-        options = csv.WriteOptions(quoting_style="needed", batch_size=_ROWS_AT_ONCE)
+        options = csv.WriteOptions(quoting_style="needed", batch_size=ROWS_AT_ONCE)
         self._csv = csv.CSVWriter(str(directory / f"{name}.csv"), self._schema, write_options=options)
         self._parquet = parquet.ParquetWriter(str(directory / f"{name}.parquet"), self._schema)
         self._waiting: list[pa.Table] = []
@@ -100,7 +98,7 @@ class TableWriter:
     def write(self, part: pa.Table) -> None:
         """Append rows."""
         self._waiting.append(part)
-        if sum(table.num_rows for table in self._waiting) >= _ROWS_AT_ONCE:
+        if sum(table.num_rows for table in self._waiting) >= ROWS_AT_ONCE:
             self._flush()
 
     def _flush(self) -> None:

@@ -14,7 +14,7 @@ from pyarrow import parquet
 from backproof.reports import ReportError
 from backproof.reports.columns import TABLES
 from backproof.reports.places import ENVIRONMENT, SCHEMA, SCREEN
-from backproof.reports.tables import schema
+from backproof.reports.tables import parts, schema
 
 VERDICT: Final = "verdict.json"
 """The object that --json prints."""
@@ -98,8 +98,7 @@ class Run:
         if name in self.tables:
             path = self.directory / f"{name}.parquet"
             try:
-                with parquet.ParquetFile(path) as file:
-                    yield from file.iter_batches()
+                yield from parts(path)
             except (OSError, pa.ArrowException) as error:
                 raise damaged(path, str(error).partition("\n")[0]) from None
 

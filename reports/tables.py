@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+from pyarrow import parquet
 
 from backproof.reports.columns import TABLES, Kind
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 _TYPES: dict[Kind, Any] = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64()}
 
 _DTYPES: dict[Kind, str] = {"text": "string", "whole": "Int64", "number": "float64"}
+
+
+ROWS_AT_ONCE: Final = 8_192
+"""How many rows of a table are in memory at once, where it may have any number: a group of a Parquet file."""
 
 
 def schema(name: str) -> pa.Schema:
@@ -34,6 +40,12 @@ def table(name: str, rows: Sequence[Sequence[object]]) -> pa.Table:
     arrays = [pa.array(values, field.type) for values, field in zip(columns, given, strict=True)]
     arrays += [pa.nulls(len(rows), field.type) for field in list(wanted)[len(given) :]]
     return pa.Table.from_arrays(arrays, schema=wanted)
+
+
+def parts(path: Path) -> Iterator[pa.RecordBatch]:
+    """A Parquet file part by part, in its order.  Raises OSError or ArrowException."""
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
+        yield from file.iter_batches(batch_size=ROWS_AT_ONCE)
 
 
 def frame(found: pa.Table) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,24 +68,18 @@ def charge(directory: Path) -> None:
     equations = parquet.read_table(place) if place.is_file() else None
     if equations is None or "broken" not in equations["status"].to_pylist():
         return
+    import pyarrow as pa
+
     from backproof.reports.files import TableWriter
+    from backproof.reports.tables import parts
 
     with tempfile.TemporaryDirectory(dir=directory) as folder:
         for name in ("checks", "discrepancies"):
             with TableWriter(Path(folder), name) as writer:
-                for part in _parts(directory / f"{name}.parquet"):
-                    writer.write(charged(part, equations))
+                for part in parts(directory / f"{name}.parquet"):
+                    writer.write(charged(pa.Table.from_batches([part]), equations))
             for written in sorted(Path(folder).iterdir()):
                 shutil.move(written, directory / written.name)
-
-
-def _parts(path: Path) -> Iterator[pa.Table]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            yield pa.Table.from_batches([batch])
 
 
 def _of(broken: list[dict[str, Any]], quantity: str, position: str) -> tuple[str | None, str | None]:

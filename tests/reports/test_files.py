@@ -161,7 +161,7 @@ def test_parts_make_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pytest.M
             for part in groups:
                 writer.write(part)
     assert content(tmp_path / "whole") == content(tmp_path / "parts")
-    monkeypatch.setattr(files, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(files, "ROWS_AT_ONCE", 2)
     (tmp_path / "grouped").mkdir()
     with TableWriter(tmp_path / "grouped", "scaling") as writer:
         for part in parts:
