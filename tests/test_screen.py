@@ -157,6 +157,7 @@ def test_a_call_at_fault_is_told_in_a_sentence(findings, verdict, note, where, w
     assert f"Where       {where}" in text
     assert f"What        {what}" in text
     assert not any(line.startswith("Mistake") for line in text)
+    assert any(line.strip().startswith("--timeout") for line in text) is (verdict is Verdict.TIMEOUT)
 
 
 def test_calls_that_failed_are_told_before_what_is_wrong_in_others():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -65,12 +66,13 @@ class FunctionCandidate:
         if (nothing := self.patience.exhausted) is not None:
             return nothing
         layout = Layout() if self.declaration is None else self.declaration.layout
+        begun = time.monotonic()
         answer = self._within(self.patience.seconds, Handed(case, layout))
         if answer.failure == "timeout":
             answer = replace(answer, message=answer.message + self.patience.hurry)
             self.patience.failed("timeout", answer.message)
         else:
-            self.patience.answered()
+            self.patience.answered(time.monotonic() - begun)
         return answer
 
     def _within(self, seconds: float, handed: Handed) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -62,7 +63,7 @@ class HostedCandidate(FunctionCandidate):
         question = Question(self.name, seconds, case)
         if self.declaration is not self.declared:
             question = replace(question, redeclared=True, declaration=self.declaration)
-        number = next(self.numbers)
+        number, begun = next(self.numbers), time.monotonic()
         try:
             line = self.host.ask(packed(question, number), seconds=seconds, limit=LIMIT)
             answer = _answer(line, number)
@@ -78,7 +79,7 @@ class HostedCandidate(FunctionCandidate):
             answer = replace(answer, message=answer.message + self.patience.hurry)
             self.patience.failed("timeout", answer.message)
         else:
-            self.patience.answered()
+            self.patience.answered(time.monotonic() - begun)
         return answer
 
     def _told(self, error: ChildError, seconds: float) -> str:

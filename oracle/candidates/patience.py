@@ -11,6 +11,8 @@ GIVE_UP: Final = 20
 """Failures in a row after which a candidate is not asked any more."""
 HURRY: Final = 16
 """The part of its time that it is left after timeouts in a row: each halves it, an answer restores it."""
+ROOM: Final = 2.0
+"""It is left so many times what its slowest answer took all the same: code that compiles for each shape, say."""
 
 
 @dataclass(eq=False)
@@ -22,6 +24,7 @@ class Patience:
 
     timeout: float = TIMEOUT
     _late: int = 0
+    _slowest: float = 0.0
     _in_vain: int = 0
     _unforgiven: int = 0
     _last: str = ""
@@ -30,18 +33,22 @@ class Patience:
     @property
     def seconds(self) -> float:
         """How long the next answer is waited for."""
-        return self.timeout / min(2.0**self._late, HURRY)
+        part = min(2.0**self._late, HURRY)
+        while part > 1.0 and self.timeout < ROOM * self._slowest * part:
+            part /= 2.0
+        return self.timeout / part
 
     @property
     def hurry(self) -> str:
         """Why that is less than was said, as the end of a sentence; "" where it is not."""
-        if not self._late:
+        if self.seconds == self.timeout:
             return ""
         return f"; it had {self.timeout:g} s at first, and each timeout in a row leaves it less, down to a {HURRY}th"
 
-    def answered(self) -> None:
-        """There was an answer: what went wrong before is forgiven, if it can be."""
+    def answered(self, took: float = 0.0) -> None:
+        """There was an answer, which took so many seconds: what went wrong before is forgiven, if it can be."""
         self._late, self._in_vain = 0, self._unforgiven
+        self._slowest = max(self._slowest, took)
 
     def failed(self, failure: Failure, message: str, *, forgivable: bool = True) -> None:
         """There was none, and waiting for it, or starting again after it, took time.

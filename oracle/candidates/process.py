@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -55,7 +56,7 @@ class ProcessCandidate(FunctionCandidate):
     def _answered(self, case: Case, rate: float | None = None) -> Answer:
         """The answer to one request; rate: that of the step to take, None where gradients are wanted."""
         layout = Layout() if self.declaration is None else self.declaration.layout
-        number = next(self.numbers)
+        number, begun = next(self.numbers), time.monotonic()
         try:
             question, limit = protocol.request(number, case, layout, learning_rate=rate), protocol.limit(case)
             line = self.program.ask(question, seconds=self.patience.seconds, limit=limit)
@@ -66,7 +67,7 @@ class ProcessCandidate(FunctionCandidate):
             message = str(error) + self.patience.hurry * (error.failure == "timeout")
             self.patience.failed(error.failure, message)
             return Answer(failure=error.failure, message=message)
-        self.patience.answered()
+        self.patience.answered(time.monotonic() - begun)
         if isinstance(said, str):
             return self._unsupported(said)
         try:

@@ -43,6 +43,8 @@ def example(report: Report) -> Iterator[Text | Labelled]:
     yield labelled("Where", "; ".join(_where(report)))
     if check.quantity == "call":
         yield labelled("What", card.of_the_call(check, report.candidate))
+        if check.verdict is Verdict.TIMEOUT and report.text is not None:
+            yield labelled("", "--timeout gives it longer, if it only needs longer")
     elif check.max_abs_error is None:
         yield labelled("What", f"{check.name}: {check.verdict.value}{f', {check.note}' if check.note else ''}")
     else:

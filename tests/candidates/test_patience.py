@@ -1,5 +1,7 @@
 """How long an answer is waited for, from case to case."""
 
+import time
+
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.patience import GIVE_UP, HURRY, Patience
 from backproof.cases import NetworkSpec, build_case
@@ -27,6 +29,37 @@ def test_patience_halves_with_each_timeout_in_a_row_and_an_answer_restores_it():
     assert patience.seconds == 8.0 / HURRY
     patience.answered()
     assert patience.seconds == 8.0
+
+
+def test_patience_leaves_room_for_answers_as_slow_as_those_before():
+    """Code that compiles for each network is slow and no hang: one timeout must not make all answers too late."""
+    patience = Patience(8.0)
+    patience.answered(0.9)
+    waited = []
+    for _ in range(5):
+        waited.append(patience.seconds)
+        patience.failed("timeout", "no")
+    assert waited == [8.0, 4.0, 2.0, 2.0, 2.0]
+    assert patience.hurry
+    patience.answered(5.0)
+    patience.failed("timeout", "no")
+    assert (patience.seconds, patience.hurry) == (8.0, "")
+
+
+def test_a_slow_answer_counts_when_there_is_one():
+    """By the clock: the second timeout in a row is not left a 16th, with which even the answer before was too late."""
+    calls = []
+
+    def slow(network, x, y):
+        calls.append(len(calls))
+        time.sleep(0.1 if len(calls) == 1 else 10.0)
+        raise ValueError
+
+    patience = Patience(0.4)
+    candidate = FunctionCandidate(name="f", function=slow, patience=patience)
+    case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n5,f64,normal,s7"))
+    assert [candidate.answer(case).failure for _ in range(4)] == ["error", "timeout", "timeout", "timeout"]
+    assert patience.seconds >= 0.2
 
 
 def test_patience_ends_after_so_many_failures_in_a_row():
