@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from math import inf, isfinite
+from numbers import Real
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
 __all__ = [
     "ACTIVATIONS",
@@ -26,6 +27,7 @@ __all__ = [
     "SpecError",
     "Value",
     "accepts",
+    "check_size",
     "expected_output",
     "is_finite",
     "least_outputs",
@@ -41,6 +43,10 @@ __all__ = [
 
 Value = float | int | str
 
+SMALLEST: Final = 2.0**-126
+LARGEST: Final = 2.0**128 - 2.0**104
+"""Of float32's normal numbers."""
+
 REDUCTIONS: Final = ("none", "sum", "mean", "batchmean")
 DTYPES: Final = ("float64", "float32")
 
@@ -53,8 +59,9 @@ class SpecError(ValueError):
 class Parameter:
     """A parameter of an activation or loss: torch's keyword, its default, and further values that a domain draws.
 
-    Numbers must be finite and lie in [least, most], and above `above`. Names, and numbers with `listed_only`, are one
-    of (default, *others). A `flag` is written 0 or 1 in ids and handed over as a bool.
+    Numbers must be finite and lie in [least, most], and above `above`; see `check_size` for those that are not whole.
+    Names, and numbers with `listed_only`, are one of (default, *others). A `flag` is written 0 or 1 in ids and handed
+    over as a bool.
     """
 
     name: str
@@ -73,9 +80,13 @@ class Parameter:
             if value in legal:
                 return legal[legal.index(value)]
             raise SpecError(f"{owner}: {self.name} must be one of {', '.join(map(str, legal))}; got {value!r}")
-        if isinstance(value, str) or not is_finite(value) or (isinstance(self.default, int) and value != int(value)):
-            kind = "a whole number" if isinstance(self.default, int) else "a finite number"
-            raise SpecError(f"{owner}: {self.name} must be {kind}; got {shown(value)}")
+        whole = isinstance(self.default, int)
+        if not is_finite(value) or (whole and value != int(value)):
+            raise SpecError(
+                f"{owner}: {self.name} must be {'a whole' if whole else 'a finite'} number; got {shown(value)}"
+            )
+        if not whole:
+            check_size(value, f"{owner}: {self.name}")
         if not (self.least <= value <= self.most and value > self.above):
             raise SpecError(f"{owner}: {self.name} must be {self._range()}; got {number_text(value)}")
         # Adding 0.0 turns -0.0 into 0.0: equal formulas then have equal ids.
@@ -131,7 +142,9 @@ ACTIVATIONS: Final[Mapping[str, ActivationEntry]] = {
     "relu": ActivationEntry(output="nonnegative"),
     "leaky_relu": ActivationEntry((Parameter("negative_slope", 0.01, (0.2,)),)),
     "softplus": ActivationEntry(
-        (Parameter("beta", 1.0, (2.0,), above=0.0), Parameter("threshold", 20.0, (4.0,))), output="nonnegative"
+        # Beyond a negative threshold, where a = z, the output would be negative.
+        (Parameter("beta", 1.0, (2.0,), above=0.0), Parameter("threshold", 20.0, (4.0,), least=0.0)),
+        output="nonnegative",
     ),
     "elu": ActivationEntry((Parameter("alpha", 1.0, (0.5,)),)),
     "selu": ActivationEntry(),
@@ -271,12 +284,21 @@ class Formula:
         return Formula(name, given + tuple(parameter.default for parameter in parameters[len(given) :]))
 
 
-def is_finite(number: float) -> bool:
-    """Whether a number is one, and a double can hold its size: a whole number of 400 digits has none."""
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether a value is a number, and a double can hold its size: a whole number of 400 digits has none."""
     try:
-        return isfinite(number)
+        return isinstance(value, Real) and isfinite(value)
     except OverflowError:
         return False
+
+
+def check_size(value: float, name: str) -> None:
+    """Raises SpecError unless a number is 0 or one of float32's normal ones, so that both dtypes are given the same."""
+    if value and not SMALLEST <= abs(value) <= LARGEST:
+        raise SpecError(
+            f"{name} must be 0, or of a size that float32 holds: {SMALLEST:.3g} to {LARGEST:.3g}; "
+            f"got {number_text(value)}"
+        )
 
 
 def shown(value: Value) -> str:

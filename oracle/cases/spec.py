@@ -14,6 +14,7 @@ from backproof.cases.catalogue import (
     Formula,
     SpecError,
     accepts,
+    check_size,
     expected_output,
     is_finite,
     least_outputs,
@@ -52,6 +53,7 @@ class Penalty:
             value = getattr(self, name)
             if not (is_finite(value) and value >= 0):
                 raise SpecError(f"penalty: {name} must be a finite number, at least 0; got {shown(value)}")
+            check_size(value, f"penalty: {name}")
             object.__setattr__(self, name, float(value) + 0.0)
         if self.divided_by not in ("nothing", "N"):
             raise SpecError(f"penalty: divided_by must be 'nothing' or 'N'; got {self.divided_by!r}")

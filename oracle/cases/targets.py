@@ -36,14 +36,17 @@ class TargetWords:
 
 @dataclass(frozen=True)
 class TargetKind:
-    """How targets of one kind are made.
+    """How targets of one kind are made, and which arrays are such targets.
 
+    wanted: what they are, in words; holds: which entries of (N, O), or which rows, are so.
     draw: the targets in float64, to be rounded to the case's dtype once, or in int64: class indices. None: numbers
     of any sign, drawn and scaled as x is.
     one_hot: what the true labels of real data become, given a one-hot (N, O) of 0 and 1; None where they do not apply.
     """
 
     draw: Callable[[TargetWords], Array] | None
+    wanted: str
+    holds: Callable[[Array], Array] = np.isfinite
     one_hot: Callable[[Integers], Array] | None = lambda one_hot: one_hot.astype(np.float64)
 
 
@@ -116,14 +119,31 @@ def _signs(one_hot: Integers) -> Array:
     return signs
 
 
+def _sums_to_one(y: Array) -> Array:
+    """Rows >= 0 whose sum is 1 but for what float32 makes of each of the O shares, and of their quotients: 2^-23 O."""
+    off = np.abs(y.sum(axis=1, dtype=np.float64, keepdims=True) - 1.0)
+    whole: Array = (y >= 0) & (off <= y.shape[1] * 2.0**-23)
+    return whole
+
+
+def _lists(y: Array) -> Array:
+    """Rows of classes of which none comes twice before the first -1."""
+    outputs = y.shape[1]
+    listed = np.cumprod(y >= 0, axis=1) == 1
+    ordered = np.sort(np.where(listed, y, -1 - np.arange(outputs)), axis=1)
+    distinct = (np.diff(ordered, axis=1) != 0).all(axis=1, keepdims=True)
+    legal: Array = (y >= -1) & (y < outputs) & distinct
+    return legal
+
+
 TARGETS: Final[Mapping[str, TargetKind]] = {
-    "real": TargetKind(None),
-    "unit": TargetKind(_unit),
-    "count": TargetKind(_count),
-    "sign": TargetKind(_sign, one_hot=_signs),
-    "binary": TargetKind(_binary),
-    "class": TargetKind(_class, one_hot=None),
-    "distribution": TargetKind(_distribution),
-    "log_distribution": TargetKind(_log_distribution, one_hot=None),
-    "classes": TargetKind(_classes, one_hot=None),
+    "real": TargetKind(None, "numbers"),
+    "unit": TargetKind(_unit, "numbers in [0, 1]", lambda y: (y >= 0) & (y <= 1)),
+    "count": TargetKind(_count, "counts, at least 0", lambda y: y >= 0),
+    "sign": TargetKind(_sign, "1 or -1", lambda y: np.abs(y) == 1, one_hot=_signs),
+    "binary": TargetKind(_binary, "0 or 1", lambda y: (y == 0) | (y == 1)),
+    "class": TargetKind(_class, "class indices", one_hot=None),
+    "distribution": TargetKind(_distribution, "rows of probabilities that sum to 1", _sums_to_one),
+    "log_distribution": TargetKind(_log_distribution, "logarithms of probabilities", one_hot=None),
+    "classes": TargetKind(_classes, "rows of different classes that -1 ends", _lists, one_hot=None),
 }

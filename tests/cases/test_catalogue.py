@@ -1,7 +1,9 @@
 """The tables of activations and losses, and formulas that are read from and written as ids."""
 
 import pickle
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +147,14 @@ def test_formula_options_are_torch_keywords():
         ),
         (LOSSES, "loss", f"nll=none+{'9' * 400}", "nll: ignore_index must be a whole number; got 999"),
         (ACTIVATIONS, "activation", "softplus=0", "softplus: beta must be greater than 0; got 0"),
+        (ACTIVATIONS, "activation", "softplus=1+-5", "softplus: threshold must be at least 0; got -5"),
+        (
+            ACTIVATIONS,
+            "activation",
+            "celu=1e-300",
+            "celu: alpha must be 0, or of a size that float32 holds: 1.18e-38 to 3.4e+38; got 1e-300",
+        ),
+        (LOSSES, "loss", "hinge_embedding=-1e39", "margin must be 0, or of a size that float32 holds: 1.18e-38 to 3"),
         (ACTIVATIONS, "activation", "softshrink=-1", "softshrink: lambd must be at least 0; got -1"),
         (ACTIVATIONS, "activation", "hardtanh=1+1", "hardtanh: min_val must be less than max_val; got 1.0 and 1.0"),
         (ACTIVATIONS, "activation", "gelu=erf", "gelu: approximate must be one of none, tanh; got 'erf'"),
@@ -178,6 +188,10 @@ def test_formula_refuses_what_parse_refuses():
         Formula("rleu")
     with pytest.raises(SpecError, match=r"softplus takes 2 values \(beta, threshold\); got 1: \(1.0,\)"):
         Formula("softplus", (1.0,))
+    for value in (None, [1.0], 1j, np.array([0.5, 1.0])):
+        with pytest.raises(SpecError, match="elu: alpha must be a finite number; got "):
+            Formula("elu", (value,))
+    assert Formula("elu", (np.float32(0.5),)).id == Formula("elu", (Fraction(1, 2),)).id == "elu=0.5"
 
 
 def test_formula_equality_follows_the_id():

@@ -1,6 +1,5 @@
 """NetworkSpec: ids that parse back, and refusals that say which field."""
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -8,13 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.cases import ACTIVATIONS, LOSSES, Domain, Formula, NetworkSpec, Penalty, SpecError
+from backproof.cases.catalogue import LARGEST, SMALLEST
 from backproof.cases.fillings import FILLINGS
 from backproof.cases.strategies import specs
 
 EXAMPLE = "3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7"
 EVERYTHING = Domain(values=tuple(FILLINGS), penalties="mixed")
-SIZES = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
-PENALTIES = st.none() | st.builds(Penalty, SIZES, SIZES, st.booleans(), st.sampled_from(["nothing", "N"]))
+
+
+def sizes(least, most, **limits):
+    """Numbers of a size that float32 holds."""
+    return st.floats(least, most, **limits).filter(lambda number: number == 0 or abs(number) >= SMALLEST)
+
+
+PENALTIES = st.none() | st.builds(
+    Penalty, sizes(0.0, LARGEST), sizes(0.0, LARGEST), st.booleans(), st.sampled_from(["nothing", "N"])
+)
 
 
 @st.composite
@@ -29,11 +37,11 @@ def any_values(draw, formula):
             # A network with one output needs a class that is not ignored, and class probabilities ignore none.
             values.append(value if value == parameter.default else draw(st.integers(1) | st.integers(max_value=-1)))
         else:
-            least = max(parameter.least, parameter.above, -sys.float_info.max)
-            most = min(parameter.most, sys.float_info.max)
-            values.append(draw(st.floats(least, most, exclude_min=least == parameter.above)))
+            least = max(parameter.least, parameter.above, -LARGEST)
+            most = min(parameter.most, LARGEST)
+            values.append(draw(sizes(least, most, exclude_min=least == parameter.above)))
     if formula.name == "hardtanh":
-        values = [draw(st.floats(max_value=0, exclude_max=True, allow_infinity=False)), abs(values[1])]
+        values = [draw(sizes(-LARGEST, 0.0, exclude_max=True)), abs(values[1])]
     return Formula(formula.name, tuple(values))
 
 

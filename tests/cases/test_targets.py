@@ -25,6 +25,39 @@ def cases_of(kind, **settings):
     return specs(Domain(losses=OF_KIND[kind], values=DRAWN, **settings)).map(build_case)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in TARGETS if kind != "class"])
+def test_drawn_targets_are_what_is_wanted(kind: str):
+    """Of every kind but class indices, of which the loss says what is legal; and not what another kind is."""
+
+    @given(cases_of(kind))
+    def holds(case):
+        assert TARGETS[kind].holds(case.y).all()
+
+    holds()
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("unit", [0.5, 1.5, 0.0]),
+        ("count", [1.0, -1.0, 0.0]),
+        ("sign", [1.0, 0.0, -1.0]),
+        ("binary", [1.0, 0.5, 0.0]),
+        ("distribution", [0.5, 0.6, 0.0]),
+        ("distribution", [1.5, -0.5, 0.0]),
+        ("classes", [1, 1, -1]),
+        ("classes", [3, -1, -1]),
+        ("classes", [-2, -1, -1]),
+    ],
+)
+def test_what_is_no_target_of_a_kind_is_seen(kind: str, row: list[float]):
+    """In one row of two."""
+    right = {"classes": [2, -1, 2], "sign": [1.0, -1.0, 1.0]}.get(kind, [0.0, 1.0, 0.0])
+    y = np.array([right, row])
+    found = np.broadcast_to(TARGETS[kind].holds(y), y.shape).all(axis=1)
+    assert found.tolist() == [True, False]
+
+
 @given(cases_of("real"))
 def test_real_targets_are_finite_numbers(case):
     """Any number will do, in the shape of the outputs."""

@@ -1,0 +1,227 @@
+"""A case that is made from arrays which already exist, in whatever layout they lie about: checked, copied, locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backproof.candidates.layout import Bias, Layout
+from backproof.cases.case import Case
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, SpecError, target_kind
+from backproof.cases.spec import NetworkSpec, Penalty
+from backproof.cases.targets import TARGETS
+from backproof.truth.divisors import divisor
+
+Array = NDArray[Any]
+
+_INTEGER_TARGETS: Final = ("class", "classes")
+
+
+def bias_layout(biases: Sequence[Any] | None) -> Bias:
+    """How biases are stored, by the first of them that shows it.  Raises SpecError."""
+    for at, bias in enumerate(biases or ()):
+        shape = () if bias is None else _real(bias, f"biases[{at}]").shape
+        if len(shape) == 2 and shape != (1, 1):
+            return "row" if shape[0] == 1 else "column"
+    return "vector"
+
+
+def case_of(
+    layout: Layout,
+    *,
+    weights: Sequence[Any],
+    biases: Sequence[Any] | None,
+    x: Any,
+    y: Any,
+    activations: str | Sequence[str],
+    loss: str,
+    loss_options: Mapping[str, Any],
+    reduction: str,
+    penalty: Penalty | str | None,
+    upstream: Any,
+) -> Case:  # fmt: skip
+    """The case that the arrays make, as `check_arrays` takes them.
+
+    Raises SpecError, with the name of what is no array of finite numbers, does not fit, or is no target of the loss.
+    """
+    y = _real(y, "y")
+    formula, arrays = _loss(loss, loss_options, y)
+    own = [_numbers(weight, f"weights[{at}]", 2) for at, weight in enumerate(weights)]
+    inputs = _numbers(x, "x", 2)
+    single = all(array.dtype == np.float32 for array in (*own, inputs))
+    dtype = "float32" if single else "float64"
+    own = [layout.take_weight(weight) for weight in own]
+    inputs = layout.take_samples(inputs)
+    depth = len(own)
+    if not depth:
+        raise SpecError("weights must hold one array for each layer; got none")
+    _check_chain(own, inputs, layout)
+    widths = (own[0].shape[1], *(weight.shape[0] for weight in own))
+    shifts = [None] * depth if biases is None else list(biases)
+    names = [activations] * depth if isinstance(activations, str) else list(activations)
+    for field, found in (("biases", shifts), ("activations", names)):
+        if len(found) != depth:
+            raise SpecError(f"{field} must hold one entry for each of {depth} layers; got {len(found)}")
+    spec = NetworkSpec(
+        widths=widths,
+        activations=tuple(Formula.parse(name, ACTIVATIONS, "activation") for name in names),
+        loss=formula,
+        reduction=reduction,
+        batch_size=len(inputs),
+        dtype=dtype,
+        values="normal",
+        seed=0,
+        biases=tuple(bias is not None for bias in shifts),
+        penalty=Penalty.parse(penalty) if isinstance(penalty, str) else penalty,
+    )
+    unreduced = (spec.batch_size,) if LOSSES[formula.name].per_sample else (spec.batch_size, spec.outputs)
+    if (upstream is not None) != (reduction == "none"):
+        raise SpecError("upstream belongs to reduction 'none', and is needed there: what each loss is multiplied by")
+    fitted = {name: _fitted(array, name, _option_shape(name, spec), layout, dtype) for name, array in arrays.items()}
+    case = Case(
+        spec,
+        tuple(_locked(weight, dtype) for weight in own),
+        tuple(_bias(bias, at, width, dtype) for at, (bias, width) in enumerate(zip(shifts, widths[1:], strict=True))),
+        _locked(inputs, dtype),
+        _targets(y, spec, layout),
+        fitted,
+        None if upstream is None else _fitted(_real(upstream, "upstream"), "upstream", unreduced, layout, dtype),
+    )
+    if divisor(case) == 0.0:
+        raise SpecError("y: every target is ignored, or of class weight 0, and the mean over none of them is no number")
+    return case
+
+
+def _loss(name: str, options: Mapping[str, Any], y: Any) -> tuple[Formula, dict[str, Array]]:
+    """The loss with its parameters, and the arrays that it takes.  Raises SpecError."""
+    formula = Formula.parse(name, LOSSES, "loss")
+    given = {**formula.options}
+    arrays = {}
+    for key, value in options.items():
+        if key == "var" and name.partition("=")[0] == "gaussian_nll":
+            arrays[key] = _real(value, key)
+        elif key not in given:
+            known = ", ".join([*given, "var"] if formula.name == "gaussian_nll" else given) or "none"
+            raise SpecError(f"loss {formula.name} has no option {key!r}; it has: {known}")
+        elif key in ("weight", "pos_weight"):
+            if value is not None:
+                arrays[key] = _real(value, key)
+                given[key] = "weighted"
+        else:
+            given[key] = value
+    if formula.name == "gaussian_nll" and ("var" not in arrays or (arrays["var"] < 0).any()):
+        got = "numbers below 0" if "var" in arrays else "none"
+        wanted = 'loss_options={"var": array}, the variance of each target, at least 0'
+        raise SpecError(f"loss gaussian_nll wants {wanted}; got {got}")
+    # torch tells class probabilities from class indices by what y holds.
+    if formula.name == "cross_entropy" and "=" not in name and np.ndim(y) == 2 and not _one_hot(y):
+        given["target"] = "probabilities"
+    values = tuple(int(value) if isinstance(value, bool) else value for value in given.values())
+    return Formula(formula.name, values), arrays
+
+
+def _one_hot(y: Array) -> bool:
+    """Whether every row has a single 1, or every column, and all else is 0."""
+    zeros_and_ones = bool(np.isin(y, (0, 1)).all())
+    return zeros_and_ones and any(bool((y.sum(axis=axis) == 1).all()) for axis in range(y.ndim))
+
+
+def _check_chain(weights: Sequence[Array], x: Array, layout: Layout) -> None:
+    """Each layer takes what the one below puts out."""
+    widths = [x.shape[1], *(weight.shape[0] for weight in weights)]
+    for at, ((width, _), weight) in enumerate(zip(pairwise(widths), weights, strict=True)):
+        if weight.shape[1] != width:
+            below = f"weights[{at - 1}] puts out {width}" if at else f"x has {width} inputs a sample"
+            other = "in_out" if layout.weights == "out_in" else "out_in"
+            turn = "rows" if layout.samples == "columns" else "columns"
+            raise SpecError(
+                f"weights[{at}] takes {weight.shape[1]} numbers, and {below}. If weights are stored the other way, say "
+                f'weight_layout="{other}"; if x is, samples="{turn}"'
+            )
+
+
+def _real(value: Any, name: str) -> Array:
+    """An array of finite real numbers.  Raises SpecError for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise SpecError(f"{name} is no array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise SpecError(f"{name} must hold real numbers; got a {type(value).__name__} of dtype {array.dtype}")
+    finite = np.isfinite(array)
+    if not finite.all():
+        first = tuple(map(int, np.argwhere(~finite)[0]))
+        raise SpecError(f"{name} must hold finite numbers; got {array[first]} at {list(first)}")
+    return array
+
+
+def _numbers(value: Any, name: str, ndim: int) -> Array:
+    array = _real(value, name)
+    if array.ndim != ndim:
+        raise SpecError(
+            f"{name} must be {ndim}-dimensional and hold real numbers; got {array.dtype}, shape {array.shape}"
+        )
+    return array
+
+
+def _bias(value: Any, at: int, width: int, dtype: str) -> Array | None:
+    if value is None:
+        return None
+    array = _real(value, f"biases[{at}]")
+    if array.size != width:
+        raise SpecError(f"biases[{at}] must hold {width} numbers, one for each output; got shape {array.shape}")
+    return _locked(array.reshape(width), dtype)
+
+
+def _option_shape(name: str, spec: NetworkSpec) -> tuple[int, ...]:
+    return (spec.batch_size, spec.outputs) if name == "var" else (spec.outputs,)
+
+
+def _fitted(array: Array, name: str, shape: tuple[int, ...], layout: Layout, dtype: str) -> Array:
+    """An array of the batch in the default layout.  Raises SpecError where it has another shape."""
+    found = layout.take_samples(array)
+    if found.shape != shape and found.size == np.prod(shape, dtype=int) and 1 in shape:
+        found = found.reshape(shape)
+    if found.shape != shape:
+        raise SpecError(f"{name} must have shape {shape}, samples in rows; got {found.shape}")
+    return _locked(found, dtype)
+
+
+def _targets(y: Array, spec: NetworkSpec, layout: Layout) -> Array:
+    """y as the loss takes it: classes as indices, all else as (N, O)."""
+    kind = target_kind(spec.loss)
+    if kind != "class":
+        fitted = _fitted(
+            y, "y", (spec.batch_size, spec.outputs), layout, "int64" if kind in _INTEGER_TARGETS else spec.dtype
+        )
+        wanted = TARGETS[kind]
+        wrong = np.argwhere(~np.broadcast_to(wanted.holds(fitted), fitted.shape))
+        if len(wrong):
+            sample, output = map(int, wrong[0])
+            raise SpecError(
+                f"y: {spec.loss.name} wants {wanted.wanted}; got {fitted[sample, output]} for output {output} of "
+                f"sample {sample}, in the row {fitted[sample]}"
+            )
+        return fitted
+    found = layout.take_samples(y)
+    if found.shape == (spec.batch_size, spec.outputs) and _one_hot(found):
+        found = found.argmax(axis=1)
+    found = found.reshape(-1) if found.size == spec.batch_size else found
+    ignored = spec.loss.options.get("ignore_index", -100)
+    classes = np.isin(found, [*range(spec.outputs), ignored])
+    if found.shape != (spec.batch_size,) or not classes.all():
+        raise SpecError(
+            f"y must hold {spec.batch_size} classes from 0 to {spec.outputs - 1}, or one-hot rows; got {y.dtype}, "
+            f"shape {y.shape}"
+        )
+    return _locked(found, "int64")
+
+
+def _locked(array: Array, dtype: str) -> Array:
+    copy = np.array(array, dtype=dtype, order="C")
+    copy.flags.writeable = False
+    return copy
