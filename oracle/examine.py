@@ -49,7 +49,8 @@ def reference_of(truth: Truth) -> Callable[[Case], Gradients]:
             if error.name != "torch":
                 raise
             raise ReferenceMissingError(
-                f"{MISSING}, or take --reference exact, which needs neither PyTorch nor a recording"
+                f'{MISSING}, or take --reference exact (truth="exact" in Python), which needs neither PyTorch nor a '
+                "recording"
             ) from error
         return partial(_or_exact, autograd.reference)
     if truth != "exact":

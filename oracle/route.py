@@ -93,8 +93,8 @@ def check(
     a candidate which is named by a text may take for one case. notice: hears what else is to be said. Ctrl-C ends the
     run with what is done.
 
-    Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError or ValueError, each of which
-    says what to do about it.
+    Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError, ValueError, or without PyTorch
+    ReferenceMissingError, each of which says what to do about it.
     """
     for name, number, least in (
         ("cases", cases, 1),

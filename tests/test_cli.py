@@ -92,8 +92,8 @@ def test_without_torch_the_message_says_what_to_do(tmp_path: Path):
     done = installed("check", "--cases", "2", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == (
-        "backproof: PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact, "
-        "which needs neither PyTorch nor a recording\n"
+        "backproof: PyTorch, the reference, is not installed: install backproof[torch], or take --reference exact "
+        '(truth="exact" in Python), which needs neither PyTorch nor a recording\n'
     )
     done = installed("check", *SMALL, "--reference", "exact", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr

@@ -144,7 +144,7 @@ def test_more_networks_than_were_recorded_and_other_seeds_are_not_ignored(done: 
 def test_without_pytorch_and_without_a_recording_it_is_said_what_to_do(done: dict[str, Done]):
     """Exit code 2, and both ways out."""
     ways = {
-        "live": ", or take --reference exact, which needs neither",
+        "live": ', or take --reference exact (truth="exact" in Python), which needs neither',
         "record": "; a recording has its results",
         "faults": "; planted faults are held to nothing else",
     }

@@ -230,7 +230,8 @@ def _checked(
     for each in found:
         if not settings["ids"]:
             first_contact(each, truth=settings["truth"])
-        with progress(each.name, len(settings["ids"]) or settings["cases"] or CASES) as told:
+        drawn = None if settings["vectors"] else settings["cases"] or CASES  # how many were recorded will be seen
+        with progress(each.name, len(settings["ids"]) or drawn) as told:
             domain = narrowed(each.domain, **fields)
             outcomes.append(examined(each, domain, keep=bool(settings["ids"]), progress=told, **settings))
     return outcomes

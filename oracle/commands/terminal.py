@@ -48,8 +48,11 @@ def foreseen() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def progress(name: str, total: int) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on stderr, where that is a terminal; what it yields hears (cases, wrong cases)."""
+def progress(name: str, total: int | None) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on stderr, where that is a terminal; what it yields hears (cases, wrong cases).
+
+    total: how many cases there are, None where that is not known yet.
+    """
     from rich.console import Console
 
     console = Console(stderr=True)

@@ -86,7 +86,8 @@ def check_gradients(candidate: object, case: Case, *, hints: Hints = "all") -> t
     A program, as in "exec:./my_net", is started once for all examples; one that takes long to start wants Hypothesis'
     `settings(deadline=None)`. A case that the candidate says it does not support is no example of such a test, and
     skips any other. hints: how much the failure tells, "none" for the verdict alone, "where" for the equation and its
-    place too, or "all". Raises CandidateError where there is no candidate, ValueError for other hints.
+    place too, or "all". Raises CandidateError where there is no candidate, ReferenceMissingError without PyTorch,
+    ValueError for other hints.
     """
     __tracebackhide__ = True
     check_hints(hints)

@@ -67,7 +67,8 @@ def check_arrays(
     multiplied by. truth, strict_kinks, hints: as for `check`.
 
     float32 where weights and x are float32, else float64. Raises SpecError where the arrays make no network, with the
-    name of the first that does not fit; what is wrong with the gradients is in the Report.
+    name of the first that does not fit, and ReferenceMissingError without PyTorch; what is wrong with the gradients is
+    in the Report.
     """
     check_hints(hints)
     layout = Layout(samples=samples, weights=weight_layout, bias=bias_layout(biases))
