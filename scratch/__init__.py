@@ -2,11 +2,11 @@
 
 from backproof.scratch.activations import ACTIVATIONS
 from backproof.scratch.backprop import Backprop, Layer, LossAndGradients
+from backproof.scratch.errors import RequirementError
 from backproof.scratch.losses import LOSSES
 from backproof.scratch.network import Network
 from backproof.scratch.optimizers import SGD
 from backproof.scratch.penalties import Penalty
-from backproof.scratch.requirements import RequirementError
 
 __all__ = [
     "ACTIVATIONS",

@@ -17,7 +17,7 @@ from backproof.scratch.activation import LOG_PROBABILITIES, PROBABILITIES
 from backproof.scratch.arrays import Array
 from backproof.scratch.exponentials import Exponentials, log1p_exp, sigmoid
 from backproof.scratch.objective import CLASS_WEIGHTS, SAMPLES, Loss
-from backproof.scratch.requirements import require_option
+from backproof.scratch.options import require_option
 
 LOGITS = "logits"
 

@@ -15,7 +15,7 @@ from backproof.scratch.arrays import Array
 from backproof.scratch.classification_losses import LOGITS
 from backproof.scratch.exponentials import log1p_exp, sigmoid
 from backproof.scratch.objective import SAMPLES, Loss
-from backproof.scratch.requirements import require_option
+from backproof.scratch.options import require_option
 
 
 @dataclass(frozen=True)

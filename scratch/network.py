@@ -9,18 +9,16 @@ from backproof.scratch.activations import ACTIVATIONS
 from backproof.scratch.arrays import Array
 from backproof.scratch.backprop import Backprop, Layer, LossAndGradients
 from backproof.scratch.classification_losses import ClassIndexLoss
+from backproof.scratch.errors import PairingError, ShapeError
 from backproof.scratch.losses import LOSSES
 from backproof.scratch.objective import REDUCTIONS, Objective
+from backproof.scratch.options import build, require_name
 from backproof.scratch.penalties import Penalty, PenaltyLike
 from backproof.scratch.regression_losses import GaussianNll
 from backproof.scratch.requirements import (
-    PairingError,
-    ShapeError,
-    build,
     named_layer,
     require_inputs,
     require_loss_arrays,
-    require_name,
     require_numbers,
     require_pairing,
     require_parameters,

@@ -4,8 +4,9 @@ import numpy as np
 
 from backproof.scratch.arrays import Array
 from backproof.scratch.backprop import LossAndGradients
+from backproof.scratch.errors import RequirementError
 from backproof.scratch.network import Network
-from backproof.scratch.requirements import RequirementError, require_option
+from backproof.scratch.options import require_option
 
 
 class SGD:

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from backproof.scratch.arrays import Array
-from backproof.scratch.requirements import require_name, require_option
+from backproof.scratch.options import require_name, require_option
 
 
 class PenaltyLike(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 
 from backproof.scratch.activation import NONNEGATIVE, PROBABILITIES, Activation
 from backproof.scratch.arrays import Array
-from backproof.scratch.requirements import require_option
+from backproof.scratch.options import require_option
 
 
 @dataclass(frozen=True)

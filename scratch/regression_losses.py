@@ -16,7 +16,7 @@ import numpy as np
 from backproof.scratch.activation import ANY, NONNEGATIVE
 from backproof.scratch.arrays import Array
 from backproof.scratch.objective import SAMPLES, Loss
-from backproof.scratch.requirements import require_option
+from backproof.scratch.options import require_option
 
 
 @dataclass(frozen=True)

@@ -5,104 +5,25 @@ Layers count from 1, as in the equations; messages give the Python index too: la
 # To NumPy's own types a ufunc on an array of any dtype returns Any.
 # mypy: disable-error-code="no-any-return"
 
-import difflib
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from numbers import Integral, Real
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from backproof.scratch.arrays import Array
+from backproof.scratch.errors import DtypeError, NotFiniteError, PairingError, ShapeError, TargetError
 
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
-
-Entry = TypeVar("Entry")
-
-
-class RequirementError(ValueError):
-    """A network was given something that it cannot be, or that makes no sense."""
-
-
-class ShapeError(RequirementError):
-    """An array has the wrong shape, or a sequence the wrong length."""
-
-
-class DtypeError(RequirementError, TypeError):
-    """An array has the wrong dtype."""
-
-
-class NotFiniteError(RequirementError):
-    """An array holds NaN or infinity."""
-
-
-class UnknownNameError(RequirementError):
-    """There is no activation, loss, reduction or option of that name."""
-
-
-class OptionError(RequirementError):
-    """An option of an activation, a loss or an optimizer is missing or has a value that makes no sense."""
-
-
-class TargetError(RequirementError):
-    """The targets are not of the kind that the loss takes."""
-
-
-class PairingError(RequirementError):
-    """Two settings do not go together: a loss and the activation before it, or a reduction and the rest."""
-
-
-def require_option(condition: bool, owner: str, option: str, got: object, wanted: str) -> None:
-    """Raises OptionError unless the condition holds."""
-    if not condition:
-        raise OptionError(f"{owner}: {option} must be {wanted}, got {got!r}")
-
-
-def require_name(name: object, names: Collection[str], what: str) -> None:
-    """Raises UnknownNameError, with the live names and the closest one, unless `name` is one of `names`."""
-    if name in names:
-        return
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
-    raise UnknownNameError(f"{what}: there is no {name!r}.{meant} There is: {', '.join(names) or 'none'}")
-
-
-@cache
-def _options(kind: Callable[..., Any]) -> Mapping[str, Field[Any]]:
-    """The options of an activation or a loss, by name. mypy cannot know that all of these classes are dataclasses."""
-    return {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-
-
-@cache
-def _without_default(kind: Callable[..., Any]) -> tuple[str, ...]:
-    """The options that have to be given."""
-    return tuple(name for name, field in _options(kind).items() if field.default is MISSING)
 
 
 @cache
 def named_layer(index: int, where: str) -> str:
     """What people are told of the layer at `index` of `where`: "layer 2 (`weights[1]`)"."""
     return f"layer {index + 1} (`{where}[{index}]`)"
-
-
-def build(kind: Callable[..., Entry], options: Mapping[str, Any], what: str) -> Entry:
-    """An activation or a loss from its class and options: names are checked here, values in the class itself."""
-    accepted = _options(kind)
-    for name, value in options.items():
-        require_name(name, accepted, f"{what}, option")
-        if accepted[name].type is int:
-            require_option(isinstance(value, Integral), what, name, value, "an integer")
-        elif accepted[name].type in (float, bool):
-            # Most are Python's floats, which need no look at the abstract types.
-            number = (type(value) is float or isinstance(value, Real | np.bool_)) and math.isfinite(float(value))
-            require_option(number, what, name, value, "a finite number")
-    for name in _without_default(kind):
-        if name not in options:
-            raise OptionError(f"{what}: the option {name!r} has no default; give it")
-    return kind(**options)
 
 
 def require_parameters(

@@ -15,7 +15,7 @@ from backproof.scratch import normal_distribution as normal
 from backproof.scratch.activation import LOG_PROBABILITIES, NONNEGATIVE, PROBABILITIES, Activation
 from backproof.scratch.arrays import Array
 from backproof.scratch.exponentials import log1p_exp, log_softmax, sigmoid, softmax
-from backproof.scratch.requirements import require_option
+from backproof.scratch.options import require_option
 
 # Klambauer et al. 2017, equation 14: the fixed point that keeps mean 0 and variance 1.
 SELU_ALPHA = 1.6732632423543772

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from backproof.cases.catalogue import ACTIVATIONS as CATALOGUE
 from backproof.scratch import ACTIVATIONS
 from backproof.scratch import normal_distribution as normal
-from backproof.scratch.requirements import OptionError
+from backproof.scratch.errors import OptionError
 
 # Every formula here is a chain of at most 8 operations on numbers of size at most max(1, |z|), each of which NumPy
 # rounds to within 2 units roundoff (the exponential and hyperbolic functions; the arithmetic to 1). So an error of

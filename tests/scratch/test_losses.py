@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from backproof.cases.catalogue import LOSSES as CATALOGUE
 from backproof.scratch import LOSSES, Network
+from backproof.scratch.errors import OptionError
 from backproof.scratch.exponentials import Exponentials
 from backproof.scratch.objective import REDUCTIONS, Objective
-from backproof.scratch.requirements import OptionError
 
 # A loss and its slope g are chains of at most 8 operations an entry, each rounded to within 2 units roundoff, on
 # numbers of size at most S = max(1, |a|, |y|, |g|)^2; a row adds at most four of them.

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from backproof.scratch import SGD, LossAndGradients, Network
-from backproof.scratch.requirements import OptionError, RequirementError
+from backproof.scratch.errors import OptionError, RequirementError
 
 STEPS = 4
 
