@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,6 +34,36 @@ def require_name(name: object, names: Collection[str], what: str) -> None:
     raise UnknownNameError(f"{what}: there is no {name!r}.{meant} There is: {', '.join(names) or 'none'}")
 
 
+def require_finite_number(owner: str, option: str, value: Any) -> float:
+    """The number as Python's float: unlike a scalar of NumPy's it leaves every array in its dtype."""
+    if type(value) is float and math.isfinite(value):  # most are, and need no look at the abstract types
+        return value
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:
+        number = math.inf
+    require_option(math.isfinite(number), owner, option, value, "a finite number")
+    return number
+
+
+def require_integer(owner: str, option: str, value: Any) -> int:
+    """The integer as Python's own."""
+    require_option(isinstance(value, Integral), owner, option, value, "an integer")
+    return int(value)
+
+
+def require_flag(owner: str, option: str, value: Any) -> bool:
+    """True or False as Python's own."""
+    require_option(isinstance(value, bool | np.bool_), owner, option, value, "True or False")
+    return bool(value)
+
+
+# Options of any other type are checked by the class that has them.
+_READERS: Mapping[object, Callable[[str, str, Any], object]] = MappingProxyType(
+    {float: require_finite_number, int: require_integer, bool: require_flag}
+)
+
+
 @cache
 def _options(kind: Callable[..., Any]) -> Mapping[str, Field[Any]]:
     """The options of an activation or a loss, by name. mypy cannot know that all of these classes are dataclasses."""
@@ -46,17 +77,15 @@ def _without_default(kind: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def build(kind: Callable[..., Entry], options: Mapping[str, Any], what: str) -> Entry:
-    """An activation or a loss from its class and options: names are checked here, values in the class itself."""
+    """An activation or a loss from its class and options: names and types are checked here, limits in the class."""
     accepted = _options(kind)
+    given = dict(options)
     for name, value in options.items():
         require_name(name, accepted, f"{what}, option")
-        if accepted[name].type is int:
-            require_option(isinstance(value, Integral), what, name, value, "an integer")
-        elif accepted[name].type in (float, bool):
-            # Most are Python's floats, which need no look at the abstract types.
-            number = (type(value) is float or isinstance(value, Real | np.bool_)) and math.isfinite(float(value))
-            require_option(number, what, name, value, "a finite number")
+        read = _READERS.get(accepted[name].type)
+        if read is not None:
+            given[name] = read(what, name, value)
     for name in _without_default(kind):
         if name not in options:
             raise OptionError(f"{what}: the option {name!r} has no default; give it")
-    return kind(**options)
+    return kind(**given)

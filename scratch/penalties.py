@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from backproof.scratch.arrays import Array
-from backproof.scratch.options import require_name, require_option
+from backproof.scratch.options import require_finite_number, require_flag, require_name, require_option
 
 
 class PenaltyLike(Protocol):
@@ -46,8 +46,11 @@ class Penalty:
     divided_by: Literal["nothing", "N"]
 
     def __post_init__(self) -> None:
-        require_option(self.l1 >= 0, "penalty", "l1", self.l1, "at least 0")
-        require_option(self.l2 >= 0, "penalty", "l2", self.l2, "at least 0")
+        for name in ("l1", "l2"):
+            factor = require_finite_number("penalty", name, getattr(self, name))
+            require_option(factor >= 0, "penalty", name, factor, "at least 0")
+            object.__setattr__(self, name, factor)
+        object.__setattr__(self, "on_biases", require_flag("penalty", "on_biases", self.on_biases))
         require_name(self.divided_by, ("nothing", "N"), "penalty, divided_by")
 
     @classmethod

@@ -1,8 +1,14 @@
 """What a network may be built of, by name, and the options of each."""
 
+from dataclasses import fields
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
-from backproof.scratch import ACTIVATIONS, LOSSES
+from backproof.cases.catalogue import ACTIVATIONS as ACTIVATION_ENTRIES
+from backproof.cases.catalogue import LOSSES as LOSS_ENTRIES
+from backproof.scratch import ACTIVATIONS, LOSSES, Network
 from backproof.scratch.errors import OptionError, UnknownNameError
 
 
@@ -43,6 +49,21 @@ from backproof.scratch.errors import OptionError, UnknownNameError
             "loss multi_margin: p must be an integer, got 1.0",
         ),
         (
+            {"loss": "huber", "loss_options": {"delta": 10**400}},
+            OptionError,
+            f"loss huber: delta must be a finite number, got {10**400}",
+        ),
+        (
+            {"loss": "poisson_nll", "loss_options": {"full": "no"}},
+            OptionError,
+            "loss poisson_nll: full must be True or False, got 'no'",
+        ),
+        (
+            {"loss": "poisson_nll", "loss_options": {"full": 2.5}},
+            OptionError,
+            "loss poisson_nll: full must be True or False, got 2.5",
+        ),
+        (
             {"activations": ["threshold", "identity"], "activation_options": [{"value": 1.0}, {}]},
             OptionError,
             "layer 1 (`activations[0]`), threshold: the option 'threshold' has no default; give it",
@@ -70,3 +91,50 @@ from backproof.scratch.errors import OptionError, UnknownNameError
 def test_names_and_options_are_checked(build, refused, changes, error, message):
     """A name that there is not, an option that is missing, and a value that makes no sense."""
     refused(error, message, build, **changes)
+
+
+def others(entry, number):
+    """Each number among the parameters of an entry at another value than its default, as this type of number."""
+    return {p.name: number(p.others[0]) for p in entry.parameters if isinstance(p.default, float)}
+
+
+def assert_float32(found):
+    """Every result is float32."""
+    for array in (found.loss, *found.weights, *found.biases, found.inputs, *found.deltas):
+        assert array.dtype == np.float32
+
+
+WEIGHT, BIAS, X = np.ones((2, 2), np.float32), np.ones(2, np.float32), np.ones((3, 2), np.float32)
+NUMBERS = pytest.mark.parametrize("number", [np.float64, np.longdouble, Fraction])
+
+
+@NUMBERS
+@pytest.mark.parametrize("name", [name for name, entry in ACTIVATION_ENTRIES.items() if others(entry, float)])
+def test_numbers_of_any_type_leave_the_dtype_of_an_activation(name, number):
+    """The options of an activation are Python's numbers, which promote no float32."""
+    options = [others(ACTIVATION_ENTRIES[name], number)]
+    net = Network([WEIGHT], [BIAS], [name], loss="linear", reduction="sum", activation_options=options)
+    assert_float32(net.gradients(X, X))
+
+
+@NUMBERS
+@pytest.mark.parametrize("name", [name for name, entry in LOSS_ENTRIES.items() if others(entry, float)])
+def test_numbers_of_any_type_leave_the_dtype_of_a_loss(name, number):
+    """The options of a loss too."""
+    options = others(LOSS_ENTRIES[name], number)
+    options |= {"var": X} if name == "gaussian_nll" else {}
+    y = np.zeros(3, int) if LOSS_ENTRIES[name].targets == "class" else X
+    net = Network([WEIGHT], [BIAS], ["identity"], loss=name, reduction="sum", loss_options=options)
+    assert_float32(net.gradients(X, y))
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [("poisson_nll", {"log_input": np.True_, "full": np.False_}), ("multi_margin", {"p": np.int64(2)})],
+)
+def test_flags_and_integers_are_pythons(build, loss, options):
+    """Whatever type they come in."""
+    built = build(loss=loss, loss_options=options).objective.loss
+    for field in fields(built):
+        if field.name in options:
+            assert type(getattr(built, field.name)) is field.type
