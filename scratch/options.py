@@ -27,7 +27,7 @@ def require_option(condition: bool, owner: str, option: str, got: object, wanted
 
 def require_name(name: object, names: Collection[str], what: str) -> None:
     """Raises UnknownNameError, with the live names and the closest one, unless `name` is one of `names`."""
-    if name in names:
+    if isinstance(name, str) and name in names:
         return
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     meant = f" Did you mean {close[0]!r}?" if close else ""

@@ -73,6 +73,17 @@ from backproof.scratch.errors import OptionError, UnknownNameError
             UnknownNameError,
             "loss: there is no 'mean_squared_error'. Did you mean 'half_squared_error'? There is: " + ", ".join(LOSSES),
         ),
+        (
+            {"loss": ["mse"]},
+            UnknownNameError,
+            "loss: there is no ['mse']. Did you mean 'mse'? There is: " + ", ".join(LOSSES),
+        ),
+        (
+            {"activations": [["relu"], "identity"]},
+            UnknownNameError,
+            "layer 1 (`activations[0]`): there is no ['relu']. Did you mean 'relu'? There is: "
+            + ", ".join(ACTIVATIONS),
+        ),
         ({"loss": None}, UnknownNameError, "loss: there is no None. There is: " + ", ".join(LOSSES)),
         (
             {"loss": "huber", "loss_options": {"beta": 1.0}},
