@@ -86,6 +86,11 @@ class ClassIndexLoss(Loss):
     weight: Array | None
     ignore_index: int
 
+    def _require_class_index(self, owner: str) -> None:
+        """A class index is an int64, and so is what is ignored."""
+        fits = -(2**63) <= self.ignore_index < 2**63
+        require_option(fits, owner, "ignore_index", self.ignore_index, "from -2**63 to 2**63 - 1")
+
     def any_counts(self, y: Array) -> bool:
         return bool((y != self.ignore_index).any())
 
@@ -118,6 +123,7 @@ class CrossEntropy(ClassIndexLoss):
     _known: ClassVar[tuple[Array, Array, Array, Exponentials] | None] = None  # a, y and their parts, see `at`
 
     def __post_init__(self) -> None:
+        self._require_class_index("cross_entropy")
         smoothing = self.label_smoothing
         require_option(0 <= smoothing <= 1, "cross_entropy", "label_smoothing", smoothing, "from 0 to 1")
 
@@ -139,8 +145,8 @@ class CrossEntropy(ClassIndexLoss):
         return exponentials.softmax() * q.sum(axis=1, keepdims=True) - q
 
     def at(self, a: Array, y: Array) -> "CrossEntropy":
-        here = CrossEntropy(self.weight, self.ignore_index, self.label_smoothing)
-        object.__setattr__(here, "_known", (a, y, *self._parts(a, y)))
+        here = object.__new__(CrossEntropy)  # its options are known to be right
+        vars(here).update(vars(self), _known=(a, y, *self._parts(a, y)))
         return here
 
     def _parts(self, a: Array, y: Array) -> tuple[Array, Exponentials]:
@@ -170,6 +176,9 @@ class Nll(ClassIndexLoss):
     expects = LOG_PROBABILITIES
     weight: Array | None = None
     ignore_index: int = -100
+
+    def __post_init__(self) -> None:
+        self._require_class_index("nll")
 
     def value(self, a: Array, y: Array) -> Array:
         return -(self.one_hot(a, y) * a).sum(axis=1)

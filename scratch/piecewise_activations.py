@@ -90,7 +90,7 @@ class Hardtanh(Activation):
 
     def __post_init__(self) -> None:
         require_option(
-            self.min_val <= self.max_val, "hardtanh", "max_val", self.max_val, f"at least min_val={self.min_val}"
+            self.min_val < self.max_val, "hardtanh", "max_val", self.max_val, f"greater than min_val={self.min_val}"
         )
 
     def phi(self, z: Array) -> Array:
@@ -150,6 +150,9 @@ class Hardshrink(Activation):
 
     flat = True
     lambd: float = 0.5
+
+    def __post_init__(self) -> None:
+        require_option(self.lambd >= 0, "hardshrink", "lambd", self.lambd, "at least 0")
 
     def phi(self, z: Array) -> Array:
         return z * (np.abs(z) > self.lambd)

@@ -61,25 +61,20 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class SmoothL1(Loss):
-    """d^2 / (2 beta) if |d| < beta, else |d| - beta / 2: huber over beta, and l1 for beta = 0."""
+    """d^2 / (2 beta) if |d| < beta, else |d| - beta / 2: huber over beta."""
 
     beta: float = 1.0
 
     def __post_init__(self) -> None:
-        require_option(self.beta >= 0, "smooth_l1", "beta", self.beta, "at least 0")
+        require_option(self.beta > 0, "smooth_l1", "beta", self.beta, "greater than 0")
 
     def value(self, a: Array, y: Array) -> Array:
         distance = np.abs(a - y)
-        if self.beta == 0:
-            return distance
         inner = np.minimum(distance, self.beta)
         return 0.5 * inner * (inner / self.beta) + (distance - inner)
 
     def gradient(self, a: Array, y: Array) -> Array:
-        difference = a - y
-        if self.beta == 0:
-            return np.sign(difference)
-        return np.clip(difference, -self.beta, self.beta) / self.beta
+        return np.clip(a - y, -self.beta, self.beta) / self.beta
 
 
 @dataclass(frozen=True)
@@ -94,6 +89,9 @@ class PoissonNll(Loss):
     log_input: bool = True
     full: bool = False
     eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        require_option(self.eps > 0, "poisson_nll", "eps", self.eps, "greater than 0")
 
     def expected_output(self) -> str:
         return ANY if self.log_input else NONNEGATIVE

@@ -93,7 +93,7 @@ class Softplus(Activation):
     threshold: float = 20.0
 
     def __post_init__(self) -> None:
-        require_option(self.beta != 0, "softplus", "beta", self.beta, "other than 0")
+        require_option(self.beta > 0, "softplus", "beta", self.beta, "greater than 0")
 
     @np.errstate(over="ignore")
     def phi(self, z: Array) -> Array:

@@ -8,8 +8,10 @@ import pytest
 
 from backproof.cases.catalogue import ACTIVATIONS as ACTIVATION_ENTRIES
 from backproof.cases.catalogue import LOSSES as LOSS_ENTRIES
+from backproof.cases.catalogue import Formula, SpecError
 from backproof.scratch import ACTIVATIONS, LOSSES, Network
 from backproof.scratch.errors import OptionError, UnknownNameError
+from backproof.scratch.options import build as build_entry
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,7 @@ def assert_float32(found):
 
 
 WEIGHT, BIAS, X = np.ones((2, 2), np.float32), np.ones(2, np.float32), np.ones((3, 2), np.float32)
+REQUIRED = {"gaussian_nll": {"var": X}, "threshold": {"threshold": 0.5, "value": 0.5}}
 NUMBERS = pytest.mark.parametrize("number", [np.float64, np.longdouble, Fraction])
 
 
@@ -132,8 +135,7 @@ def test_numbers_of_any_type_leave_the_dtype_of_an_activation(name, number):
 @pytest.mark.parametrize("name", [name for name, entry in LOSS_ENTRIES.items() if others(entry, float)])
 def test_numbers_of_any_type_leave_the_dtype_of_a_loss(name, number):
     """The options of a loss too."""
-    options = others(LOSS_ENTRIES[name], number)
-    options |= {"var": X} if name == "gaussian_nll" else {}
+    options = REQUIRED.get(name, {}) | others(LOSS_ENTRIES[name], number)
     y = np.zeros(3, int) if LOSS_ENTRIES[name].targets == "class" else X
     net = Network([WEIGHT], [BIAS], ["identity"], loss=name, reduction="sum", loss_options=options)
     assert_float32(net.gradients(X, y))
@@ -149,3 +151,35 @@ def test_flags_and_integers_are_pythons(build, loss, options):
     for field in fields(built):
         if field.name in options:
             assert type(getattr(built, field.name)) is field.type
+
+
+TINY, BEYOND_ONE, LARGEST = np.nextafter([0, 1, np.inf], [1, 2, 0]).tolist()
+FLOATS = [-LARGEST, -1.0, -TINY, 0.0, TINY, 1.0, BEYOND_ONE, LARGEST]
+INTEGERS = [-(2**63) - 1, -(2**63), -1, 0, 1, 2, 3, 2**63 - 1, 2**63]
+PARAMETERS = {
+    f"{name}, {parameter.name}": (name, index, parameter)
+    for name, entry in (ACTIVATION_ENTRIES | LOSS_ENTRIES).items()
+    for index, parameter in enumerate(entry.parameters)
+    if not isinstance(parameter.default, str) and not parameter.flag
+}
+
+
+def is_accepted(error, call, *given):
+    """Whether the call passes; otherwise it raises this error."""
+    try:
+        call(*given)
+    except error:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("which", PARAMETERS)
+def test_limits_are_the_catalogues(which):
+    """At the edges of each number's range, and beyond them, an option is taken exactly where a case may have it."""
+    name, index, parameter = PARAMETERS[which]
+    kind = (ACTIVATIONS | LOSSES)[name]
+    defaults = [each.default for each in (ACTIVATION_ENTRIES | LOSS_ENTRIES)[name].parameters]
+    for value in INTEGERS if isinstance(parameter.default, int) else FLOATS:
+        given = REQUIRED.get(name, {}) | {parameter.name: value}
+        in_a_case = is_accepted(SpecError, Formula, name, (*defaults[:index], value, *defaults[index + 1 :]))
+        assert is_accepted(OptionError, build_entry, kind, given, name) == in_a_case, value
