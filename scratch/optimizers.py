@@ -6,7 +6,7 @@ from backproof.scratch.arrays import Array
 from backproof.scratch.backprop import LossAndGradients
 from backproof.scratch.errors import RequirementError
 from backproof.scratch.network import Network
-from backproof.scratch.options import require_option
+from backproof.scratch.options import require_finite_number, require_flag, require_option
 
 
 class SGD:
@@ -18,8 +18,8 @@ class SGD:
 
     The first v is g undampened, as in torch.  Sutskever et al. 2013.
 
-    Raises OptionError for a negative learning rate, momentum or weight decay, and for nesterov without momentum or with
-    dampening; RequirementError where an array of the network is read-only.
+    Raises OptionError for a number that is not finite, for a negative learning rate, momentum or weight decay, and for
+    nesterov without momentum or with dampening; RequirementError where an array of the network is read-only.
     """
 
     def __init__(
@@ -33,18 +33,19 @@ class SGD:
         nesterov: bool = False,
         maximize: bool = False,
     ) -> None:
-        for name, value in (("learning_rate", learning_rate), ("momentum", momentum), ("weight_decay", weight_decay)):
-            require_option(value >= 0, "SGD", name, value, "at least 0")
-        if nesterov:
-            require_option(momentum > 0, "SGD with nesterov", "momentum", momentum, "greater than 0")
-            require_option(dampening == 0, "SGD with nesterov", "dampening", dampening, "0")
         self.network = network
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.dampening = dampening
-        self.weight_decay = weight_decay
-        self.nesterov = nesterov
-        self.maximize = maximize
+        self.learning_rate = require_finite_number("SGD", "learning_rate", learning_rate)
+        self.momentum = require_finite_number("SGD", "momentum", momentum)
+        self.dampening = require_finite_number("SGD", "dampening", dampening)
+        self.weight_decay = require_finite_number("SGD", "weight_decay", weight_decay)
+        self.nesterov = require_flag("SGD", "nesterov", nesterov)
+        self.maximize = require_flag("SGD", "maximize", maximize)
+        for name in ("learning_rate", "momentum", "weight_decay"):
+            value = getattr(self, name)
+            require_option(value >= 0, "SGD", name, value, "at least 0")
+        if self.nesterov:
+            require_option(self.momentum > 0, "SGD with nesterov", "momentum", self.momentum, "greater than 0")
+            require_option(self.dampening == 0, "SGD with nesterov", "dampening", self.dampening, "0")
         self.velocities: list[Array | None] = [None] * (2 * len(network.weights))
 
     def step_in_place(self, gradients: LossAndGradients) -> None:

@@ -116,6 +116,34 @@ def test_options_are_torchs(options, message):
         torch.optim.SGD([torch.zeros(1, requires_grad=True)], **{"lr": 0.5} | torchs)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": np.inf}, "SGD: learning_rate must be a finite number, got inf"),
+        ({"momentum": np.inf}, "SGD: momentum must be a finite number, got inf"),
+        ({"dampening": np.nan}, "SGD: dampening must be a finite number, got nan"),
+        ({"weight_decay": "0.1"}, "SGD: weight_decay must be a finite number, got '0.1'"),
+        ({"nesterov": "no"}, "SGD: nesterov must be True or False, got 'no'"),
+        ({"maximize": 2.5}, "SGD: maximize must be True or False, got 2.5"),
+    ],
+)
+def test_options_are_finite_numbers_and_flags(refused, options, message):
+    """What torch lets through, and what would train to NaN, is refused too."""
+    refused(OptionError, message, SGD, network(), **{"learning_rate": 0.5} | options)
+
+
+def test_numbers_of_any_type_leave_the_dtype():
+    """They are Python's floats: velocities stay float32."""
+    net = Network([np.eye(2, dtype=np.float32)], [None], ["identity"], loss="mse", reduction="sum")
+    optimizer = SGD(
+        net, learning_rate=np.float64(0.5), momentum=np.float64(0.5), weight_decay=np.float64(0.5), nesterov=np.True_
+    )
+    x = np.ones((1, 2), np.float32)
+    for _ in range(2):
+        optimizer.step_in_place(net.gradients(x, 2 * x))
+    assert optimizer.velocities[0].dtype == np.float32
+
+
 def test_read_only_arrays_are_refused():
     """A network of arrays that must not change cannot be trained in place."""
     weight = np.eye(2)
