@@ -1,5 +1,6 @@
 """SGD against torch.optim.SGD, bit for bit, on numbers whose arithmetic is exact."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from backproof.scratch import SGD, LossAndGradients, Network
-from backproof.scratch.errors import OptionError, RequirementError
+from backproof.scratch.errors import OptionError, RequirementError, ShapeError
 
 STEPS = 4
 
@@ -144,10 +145,54 @@ def test_numbers_of_any_type_leave_the_dtype():
     assert optimizer.velocities[0].dtype == np.float32
 
 
-def test_read_only_arrays_are_refused():
-    """A network of arrays that must not change cannot be trained in place."""
-    weight = np.eye(2)
-    weight.flags.writeable = False
-    net = Network([weight], [None], ["identity"], loss="mse", reduction="sum")
-    with pytest.raises(RequirementError, match="the network's arrays are read-only; build the network from copies"):
-        SGD(net, learning_rate=0.5).step_in_place(net.gradients(np.ones((1, 2)), np.ones((1, 2))))
+READ_ONLY = "SGD wants an array that may change, got a read-only one; build the network from a copy of it"
+
+
+@pytest.mark.parametrize(
+    ("where", "index", "layer"), [("weights", 1, "layer 2 (`weights[1]`)"), ("biases", 0, "layer 1 (`biases[0]`)")]
+)
+def test_read_only_arrays_are_refused(refused, where, index, layer):
+    """A network of arrays that must not change cannot be trained in place: the first of them is named."""
+    net = network()
+    getattr(net, where)[index].flags.writeable = False
+    refused(RequirementError, f"{layer}: {READ_ONLY}", SGD, net, learning_rate=0.5)
+
+
+def arrays(net, optimizer):
+    """Copies of all that a step changes."""
+    return [array.copy() for array in (*net.weights, net.biases[0], *optimizer.velocities) if array is not None]
+
+
+def test_a_step_that_is_refused_changes_nothing(refused):
+    """Neither a parameter nor a velocity, be it that an array became read-only or that a gradient does not fit."""
+    net = network()
+    optimizer = SGD(net, learning_rate=0.5, momentum=0.5)
+    optimizer.step_in_place(gradients(0))
+    before = arrays(net, optimizer)
+    first, second = gradients(1).weights
+    transposed = replace(gradients(1), weights=(first, second.T))
+    message = "layer 2 (`weights[1]`): wanted a gradient of its shape (1, 3), got (3, 1)"
+    refused(ShapeError, message, optimizer.step_in_place, transposed)
+    net.biases[0].flags.writeable = False
+    refused(RequirementError, f"layer 1 (`biases[0]`): {READ_ONLY}", optimizer.step_in_place, gradients(1))
+    assert all(map(np.array_equal, arrays(net, optimizer), before))
+
+
+def test_a_step_that_overflows_is_done_as_a_whole():
+    """Also where NumPy is told to raise: PyTorch's step is silent, and so is the last subtraction here."""
+    huge = np.finfo(float).max
+    net = Network([np.full((1, 1), huge)], [np.ones(1)], ["identity"], loss="mse", reduction="sum")
+    found = LossAndGradients(np.array(0.0), (np.full((1, 1), -huge),), (np.ones(1),), None, ())
+    with np.errstate(all="raise"):
+        SGD(net, learning_rate=1.0).step_in_place(found)
+    assert net.weights[0] == np.inf
+    assert net.biases[0] == 0
+
+
+def test_an_array_of_two_layers_takes_both_steps():
+    """A matrix that two layers share moves by the sum of their gradients, as in torch."""
+    shared = np.eye(2)
+    net = Network([shared, shared], [None, None], ["identity", "identity"], loss="mse", reduction="sum")
+    found = LossAndGradients(np.array(0.0), (np.ones((2, 2)), 2 * np.ones((2, 2))), (None, None), None, ())
+    SGD(net, learning_rate=1.0).step_in_place(found)
+    assert np.array_equal(shared, np.eye(2) - 3)
