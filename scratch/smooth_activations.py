@@ -94,6 +94,8 @@ class Softplus(Activation):
 
     def __post_init__(self) -> None:
         require_option(self.beta > 0, "softplus", "beta", self.beta, "greater than 0")
+        # Above a negative threshold, where phi(z) = z, the output would be negative.
+        require_option(self.threshold >= 0, "softplus", "threshold", self.threshold, "at least 0")
 
     @np.errstate(over="ignore")
     def phi(self, z: Array) -> Array:

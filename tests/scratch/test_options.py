@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from backproof.cases.catalogue import ACTIVATIONS as ACTIVATION_ENTRIES
+from backproof.cases.catalogue import LARGEST, SMALLEST, Formula, SpecError
 from backproof.cases.catalogue import LOSSES as LOSS_ENTRIES
-from backproof.cases.catalogue import Formula, SpecError
 from backproof.scratch import ACTIVATIONS, LOSSES, Network
 from backproof.scratch.errors import OptionError, UnknownNameError
 from backproof.scratch.options import build as build_entry
@@ -153,8 +153,8 @@ def test_flags_and_integers_are_pythons(build, loss, options):
             assert type(getattr(built, field.name)) is field.type
 
 
-TINY, BEYOND_ONE, LARGEST = np.nextafter([0, 1, np.inf], [1, 2, 0]).tolist()
-FLOATS = [-LARGEST, -1.0, -TINY, 0.0, TINY, 1.0, BEYOND_ONE, LARGEST]
+BEYOND_ONE = float(np.nextafter(1, 2))
+FLOATS = [-LARGEST, -1.0, -SMALLEST, 0.0, SMALLEST, 1.0, BEYOND_ONE, LARGEST]
 INTEGERS = [-(2**63) - 1, -(2**63), -1, 0, 1, 2, 3, 2**63 - 1, 2**63]
 PARAMETERS = {
     f"{name}, {parameter.name}": (name, index, parameter)
@@ -175,7 +175,7 @@ def is_accepted(error, call, *given):
 
 @pytest.mark.parametrize("which", PARAMETERS)
 def test_limits_are_the_catalogues(which):
-    """At the edges of each number's range, and beyond them, an option is taken exactly where a case may have it."""
+    """At the edges of each range, and beyond them, an option is taken exactly where a case may have it."""
     name, index, parameter = PARAMETERS[which]
     kind = (ACTIVATIONS | LOSSES)[name]
     defaults = [each.default for each in (ACTIVATION_ENTRIES | LOSS_ENTRIES)[name].parameters]
