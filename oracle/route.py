@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -96,15 +97,7 @@ def check(
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError, ValueError, or without PyTorch
     ReferenceMissingError, each of which says what to do about it.
     """
-    for name, number, least in (
-        ("cases", cases, 1),
-        ("workers", workers, 1),
-        ("stop_after", stop_after, 1),
-        ("seed", seed, 0),
-        ("rows", rows, 0),
-    ):
-        if number is not None and not _whole(number, least):
-            raise ValueError(f"{name} must be a whole number, at least {least}; got {number!r}")
+    _check_numbers(cases=cases, workers=workers, stop_after=stop_after, seed=seed, rows=rows)
     check_hints(hints)
     recorded = None if vectors is None else Vectors(vectors)
     truth = truth if recorded is None else "exact"
@@ -115,38 +108,21 @@ def check(
     if domain is None and not ids:
         first_contact(subject, truth=truth)
     domain = subject.domain if domain is None else domain
-    specs = [NetworkSpec.parse(text) for text in ids]
-    for spec in specs:
-        check_named(domain, spec)
-    ids = named = tuple(spec.id for spec in specs)
-    replay = None
-    if recorded is not None:
-        inside = replayed(domain, recorded) if not named else recorded.holding(named)
-        ids = inside[:cases]
-        if cases is not None and cases > len(ids) and notice is not None:
-            notice(f"{recorded.path} holds {len(ids):,} such networks and not {cases:,}: all of them are examined")
-        left_out = 0 if named else len(recorded.ids) - len(inside)
-        replay = Replay(file=recorded.path.name, torch=recorded.torch, recorded=len(recorded.ids), left_out=left_out)
-        seed = recorded.seed
-    cases = len(ids) or cases or CASES
-    tasks = [
-        Task(
-            candidate=subject,
-            domain=domain,
-            seed=seed,
-            shard=number,
-            count=min(CASES_PER_SHARD, cases - start),
-            truth=truth,
-            strict_kinks=strict_kinks,
-            keep=keep or report is not None,
-            whole=start < rows,
-            certify=certify,
-            stop_after=stop_after,
-            ids=ids[start : start + CASES_PER_SHARD],
-            vectors=recorded,
-        )
-        for number, start in enumerate(range(0, cases, CASES_PER_SHARD))
-    ]
+    wanted = _wanted(domain, ids, recorded, cases=cases, seed=seed, notice=notice)
+    task = Task(
+        candidate=subject,
+        domain=domain,
+        seed=wanted.seed,
+        shard=0,
+        count=0,
+        truth=truth,
+        strict_kinks=strict_kinks,
+        keep=keep or report is not None,
+        certify=certify,
+        stop_after=stop_after,
+        vectors=recorded,
+    )
+    tasks = wanted.shards(task, rows)
     campaign = Campaign(
         tasks=tasks,
         workers=workers,
@@ -157,7 +133,7 @@ def check(
         certificate=Certificate() if certify else None,
     )
     place = None if report is None else Path(report)
-    known = None if place is None else fingerprint(subject, tasks[0], ids=ids, cases=cases, rows=rows)
+    known = None if place is None else fingerprint(subject, tasks[0], ids=wanted.ids, cases=wanted.cases, rows=rows)
     with _journaled(place, known, len(tasks), resume=resume, notice=notice) as campaign.journal:
         with open_archive(place, keep=keep, journal=campaign.journal) as archive:
             with _stoppable() as campaign.stopped, closing(campaign.shards()) as shards:
@@ -165,7 +141,7 @@ def check(
                     archive.add(shard)
             tally, interrupted = campaign.tally, campaign.interrupted
             findings = _diagnosed(subject, domain, tally, truth=truth, interrupted=interrupted) if diagnosis else None
-            scales = () if named or interrupted else tuple(scaling(subject, domain, seed=seed))
+            scales = () if ids or interrupted else tuple(scaling(subject, domain, seed=wanted.seed))
             if findings is not None and any(row.verdict == Verdict.DISAGREE for row in scales):
                 findings = findings.beside_a_contradiction(alone=not tally.wrong_cases)
             found = archive.finish(
@@ -174,8 +150,8 @@ def check(
                     text=text_of(subject),
                     truth=truth,
                     domain=domain,
-                    seed=seed,
-                    cases=cases,
+                    seed=wanted.seed,
+                    cases=wanted.cases,
                     strict_kinks=strict_kinks,
                     tally=tally,
                     certificate=campaign.certificate,
@@ -183,13 +159,13 @@ def check(
                     interrupted=interrupted,
                     stop_after=stop_after if campaign.enough else None,
                     rows=rows,
-                    ids=named,
-                    replay=replay,
+                    ids=wanted.ids if ids else (),
+                    replay=wanted.replay,
                     findings=findings,
                     groups=_grouped(subject, domain, tally, findings, truth=truth),
                     hints=hints,
                 ),
-                {"command": command, "seed": seed, "cases": cases, "domain": repr(domain)},
+                {"command": command, "seed": wanted.seed, "cases": wanted.cases, "domain": repr(domain)},
             )
         if campaign.journal is not None and interrupted and notice is not None:
             notice(f"{place}: {left_off(campaign.journal)}")
@@ -198,8 +174,63 @@ def check(
     return found
 
 
-def _whole(number: object, least: int) -> bool:
-    return isinstance(number, (int, np.integer)) and bool(number >= least)
+def _check_numbers(**numbers: object) -> None:
+    """Raises ValueError for one that is no whole number, or too small."""
+    for name, number in numbers.items():
+        least = 0 if name in ("seed", "rows") else 1
+        if number is not None and not (isinstance(number, (int, np.integer)) and number >= least):
+            raise ValueError(f"{name} must be a whole number, at least {least}; got {number!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """Which networks are to be examined: how many, and by their ids where they are not drawn."""
+
+    cases: int
+    seed: int
+    ids: tuple[str, ...]
+    replay: Replay | None
+
+    def shards(self, task: Task, rows: int) -> list[Task]:
+        """The task for each shard; the first `rows` networks have all of their rows in the tables, in whole shards."""
+        return [
+            replace(
+                task,
+                shard=number,
+                count=min(CASES_PER_SHARD, self.cases - start),
+                whole=start < rows,
+                ids=self.ids[start : start + CASES_PER_SHARD],
+            )
+            for number, start in enumerate(range(0, self.cases, CASES_PER_SHARD))
+        ]
+
+
+def _wanted(
+    domain: Domain,
+    ids: Sequence[str],
+    recorded: Vectors | None,
+    *,
+    cases: int | None,
+    seed: int,
+    notice: Notice | None,
+) -> _Wanted:
+    """The networks that are named, else those of the recording inside the domain, else so many random ones.
+
+    Raises SpecError or DomainError for a name that is none, or outside the domain.
+    """
+    specs = [NetworkSpec.parse(text) for text in ids]
+    for spec in specs:
+        check_named(domain, spec)
+    named = tuple(spec.id for spec in specs)
+    if recorded is None:
+        return _Wanted(cases=len(named) or cases or CASES, seed=seed, ids=named, replay=None)
+    inside = recorded.holding(named) if named else replayed(domain, recorded)
+    if cases is not None and cases > len(inside[:cases]) and notice is not None:
+        notice(f"{recorded.path} holds {len(inside):,} such networks and not {cases:,}: all of them are examined")
+    left_out = 0 if named else len(recorded.ids) - len(inside)
+    replay = Replay(file=recorded.path.name, torch=recorded.torch, recorded=len(recorded.ids), left_out=left_out)
+    inside = inside[:cases]
+    return _Wanted(cases=len(inside), seed=recorded.seed, ids=inside, replay=replay)
 
 
 @contextmanager
