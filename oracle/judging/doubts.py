@@ -74,7 +74,7 @@ def shows(largest_bound: float, size: float, dtype: str) -> bool:
 
 
 def hides(largest_bound: float, largest_error: float, size: float, dtype: str) -> bool:
-    """Whether an error that matters may stay within a bound unseen: it need not exceed it, and the numbers do differ.
+    """Whether an error that matters may be unseen: the bound is too wide to show it, and the numbers differ enough.
 
     Numbers within SHOWN / 4 of the reference's largest entry hide none: rounding would have to take away seven eighths
     of the error that must show, and no more than nine, in that very entry. Numbers that are farther off may be all

@@ -7,8 +7,8 @@ S' (for phi'), both as a sound upper bound over [z - r, z + r]:
     textbook   every form people write without overflow (tanh from exponentials, exp(z) - 1, log(1 + exp(z)), a(1 - a));
                never below `accurate`
 
-Beside u S stands an absolute floor for underflow, the curve's `flushes` times eta max(1, |z|), which `layer_bounds.py`
-adds where a curve is not `exact`.
+Beside u S stands an absolute floor for underflow, the curve's `flushes` times eta (1 + |z| + r), which
+`suprema.allow_in_place` adds where a curve is not `exact`.
 
 Intervals: far = |z| + r, near = max(|z| - r, 0). Every rule is monotone in z or in |z| where it is used, so that its
 supremum stands at z - r, z + r, far or near. Parameters are rounded to the candidate's dtype: one that float32 does not

@@ -43,7 +43,7 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Kink:
-    """A point where phi' (or phi) jumps. It is met where |z - position| <= r + u radius_units, also where e_z = 0.
+    """A point where phi' (or phi) jumps. It is met where |z - position| <= r + 2u radius_units, also where e_z = 0.
 
     slope_jump, value_jump: the jumps, as absolute values.
     radius_units: how far from `position` a correct form may switch branches, in units of u: the roundings of the
@@ -73,8 +73,8 @@ class Curve:
     kinks: where phi' or phi jumps.
     accurate, textbook: S and S' of forms accurate in the tail, and of every textbook form.
     exact: phi copies z or a parameter and computes nothing: no floor for underflow is due. copies: phi(z) is z.
-    flushes: the floor for underflow in units of eta max(1, |z|): some intermediate results may be flushed to zero, and
-    one of them may be multiplied by a parameter or divided by one afterwards.
+    flushes: the floor for underflow in units of eta (1 + |z| + r): some intermediate results may be flushed to zero,
+    and one of them may be multiplied by a parameter or divided by one afterwards.
     limit: (largest number of the dtype, options) -> the |z| beyond which some textbook form overflows, so that it gives
     infinity, NaN or a number made of one; the textbook allowance says nothing there.
     bends: (position, jump of |phi''|) wherever phi'' jumps.

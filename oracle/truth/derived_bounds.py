@@ -59,9 +59,9 @@ def differential_bound(case: Case, direction: Direction, *, dtype: str | None = 
     """How far rounding may move dC along a direction, in forward mode, from a float64 reference; in the loss' shape.
 
     dz = da W^T + a dW^T + db:  e_dz = (e_da + gamma T) |W|^T + (e_a + gamma A) |dW|^T + gamma |db| + (2I + 2) eta, with
-    T = |da| + e_da and gamma = gamma_{2I+2}.  da' = phi' dz as `pull_back`.  dC = <g, da>:  e = sum(e_g T + (|g| +
-    2 e_g) e_da) + gamma_{N O + 4} sum |g| T, and the penalty's gradient times the direction; under "none" entry by
-    entry.
+    T = |da| + e_da and gamma = gamma_{2I+2}.  da' = phi' dz as `pull_back`.  dC = <g, da>:  e = sum[e_g T + (|g| +
+    2 e_g) e_da + gamma_{N O + 4} (|g| + e_g) T], and the penalty's gradient times the direction; under "none" entry by
+    entry, with gamma_{O + 4}.
     """
     arithmetic = Arithmetic.of(dtype or case.spec.dtype)
     with np.errstate(all="ignore"):
@@ -90,12 +90,13 @@ def steps_bound(case: Case, steps: int, options: StepOptions) -> tuple[Parameter
     """The parameters after `steps` steps of SGD on the whole batch, and how far two correct programs may differ.
 
     Both compute in the case's dtype, so the errors are doubled. A step's gradient is taken at uncertain parameters: e_W
-    enters BP0 and BP2. With g the gradient, w the parameter, v the velocity, d the direction (Sutskever et al. 2013):
+    enters BP0 and BP2. With g the gradient, w the parameter, v the velocity, d the direction (Sutskever et al. 2013),
+    k = |1 - dampening|, and capitals for magnitudes with their errors, G = |g| + e_g:
 
-        e_g = e_dw + decay e_w + 3u (|dw| + decay |w|)
-        e_v = momentum e_v + (1 - dampening) e_g + 4u (momentum |v| + (1 - dampening) |g|)
-        e_d = e_g, e_v, or for nesterov e_g + momentum e_v + 3u (|g| + momentum |v|)
-        e_w = e_w + lr e_d + 3u lr (|d| + e_d) + u (|w| + e_w)
+        e_g = e_dw + decay e_w + 3u (DW + decay W)
+        e_v = momentum e_v + k e_g + 4u (momentum V + k G)
+        e_d = e_g, e_v, or for nesterov e_g + momentum e_v + 3u (G + momentum V)
+        e_w = e_w + lr e_d + 4u lr D + u W + eta
     """
     arithmetic = Arithmetic.of(case.spec.dtype)
     with np.errstate(all="ignore"):

@@ -20,7 +20,6 @@ class ElementwiseSlope:
     def pull_back(self, s: Rounded) -> Rounded:
         """BP1 and BP2, delta = s phi':  e_delta = e_s |phi'| + (|s| + 3 e_s) e_phi', then u(|delta| + e_delta) + 2 eta.
 
-        What stands for s and phi' here may itself be off by e_s and e_phi', so that their product is there three times.
         No rounding where delta is exactly 0, nor where phi' selects, being 0 or 1. The second eta is a flushed partial
         sum of BP3.
         """

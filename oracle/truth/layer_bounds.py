@@ -95,10 +95,10 @@ def preactivation(
     """BP0, z = a W^T + b, with A = |a| + e_a.
 
     e_z = (e_a + gamma_k A) |W|^T + gamma_I |b| + (I + 1) eta [> 0],  and (|a| + 3 e_a) e_W^T + e_b where the
-    parameters are uncertain, too, and the product is there three times. A term of the sum is rounded in its product and
-    in as many sums as there are other terms at most: k = I + 1 with a bias, I without one; the bias itself in I sums.
-    The eta are the underflow of I products and a sum; a flushed operand is within its own error. `own` is what counts
-    for e_a, where the caller follows the rest of it by another way.
+    parameters are uncertain, too. A term of the sum is rounded in its product and in as many sums as there are other
+    terms at most: k = I + 1 with a bias, I without one; the bias itself in I sums. The eta are the underflow of I
+    products and a sum; a flushed operand is within its own error. own: the part of e_a to propagate here; the caller
+    propagates the rest along signed Jacobians.
 
     There is no rounding at all where e_a = 0 and all products and b are multiples of one power of two that is not small
     against Q u, Q = A |W|^T + |b| (`sums_are_exact`): a kink is then tested sharply.
@@ -150,8 +150,8 @@ def _exact_products(inputs: Rounded, parameters: Parameters, size: Array, arithm
 def activation(z: Rounded, formula: Formula, arithmetic: Arithmetic) -> tuple[Rounded, Jacobian]:
     """BP0, a = phi(z), and the slope for the way back. With r = f e_z and J, V the jumps of phi' and phi within reach:
 
-    M = sup |phi''| within r;   S, S' the allowances of the formula for phi and phi'
-    e_phi' = min(M e_z, osc phi') + J + u S' + eta;   e_a = min((|phi'| + M r + J) e_z, osc phi) + V + u S + eta
+    M = sup |phi''| within r;   S, S' the allowances of the formula for phi and phi';   F = flushes eta (1 + |z| + r)
+    e_phi' = min(M e_z, osc phi') + J + u S' + F;   e_a = min((|phi'| + M r + J) e_z, osc phi) + V + u S + F
     """
     if formula.name in ROWWISE_BOUNDS:
         return ROWWISE_BOUNDS[formula.name](z, arithmetic)
@@ -207,8 +207,7 @@ def upstream(delta: Rounded, parameters: Parameters, arithmetic: Arithmetic, *, 
     """BP2's first half, s = delta W:  e_s = (e_delta + gamma_O D) |W| + O eta [> 0],   D = |delta| + e_delta.
 
     A term is rounded in its product and in O - 1 sums. (|delta| + 3 e_delta) e_W comes to it where the weights are
-    uncertain, as in `preactivation`. `own` is what
-    counts for e_delta, as in `preactivation`.
+    uncertain. own: the part of e_delta to propagate here, as in `preactivation`.
     """
     outputs = parameters.weight.shape[0]
     gamma, reach = arithmetic.gamma(outputs), delta.magnitude
@@ -254,10 +253,7 @@ def bias_gradient(delta: Rounded, arithmetic: Arithmetic, *, alone: bool = True,
 
 
 def weight_gradient(inputs: Rounded, delta: Rounded, arithmetic: Arithmetic, *, summed: Array | None = None) -> Array:
-    """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_N D)^T A + (|delta| + 2 e_delta)^T e_a + N eta [> 0].
-
-    What stands for a and delta here may itself be off by their errors, so that their product is there three times.
-    """
+    """BP4, dW = delta^T a:  e_dW = (e_delta + gamma_N D)^T A + (|delta| + 2 e_delta)^T e_a + N eta [> 0]."""
     spread = in_sums(delta, arithmetic) if summed is None else summed
     error: Array = spread.T.dot(inputs.magnitude)
     if not inputs.exact:

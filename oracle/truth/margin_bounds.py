@@ -12,7 +12,7 @@ GRAIN = 2.0**12
 
 
 def hinge_embedding(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = a where y = 1, max(0, margin - a) where y = -1; g = 1 or -[a < margin], which jumps by 1 at the margin."""
+    """C = a where y = 1, max(0, margin - a) where y = -1; g = 1 or -[a <= margin], which jumps by 1 at the margin."""
     u, margin = arithmetic.unit, float(options["margin"])
     gap = margin - a.value
     near = arithmetic.meets_kink(gap, a.error + arithmetic.parameter_error(margin)) & (y < 0.0)
@@ -27,7 +27,7 @@ def multi_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic)
 
     g_k = p (w_y / K) max(0, m_k)^(p-1) and g_y = -sum g_k.   p = 1: g_k may jump by w_y / K where m_k meets 0;
     p = 2: e_g = 2 (w_y / K)(e_m + 5u m), e_C = (w_y / K) sum (2 m + 3 e_m) e_m as for mse.   g_y collects the errors of
-    the others, and gamma_K of their sum, to which those that may jump belong.
+    the others, and gamma_K of their sum; this sum includes the entries whose slope may jump.
     """
     u, classes, power, margin = arithmetic.unit, a.value.shape[1], int(options["p"]), float(options["margin"])
     rows, own = np.arange(len(y)), y.astype(np.int64)

@@ -7,11 +7,12 @@ It is an a priori componentwise bound: it depends on the case alone, never on wh
 for any order of summation, fused multiply-add, blocking, loops over samples, accumulation in higher precision and
 flush-to-zero. It does not hold for products in reduced precision (TF32, bfloat16) or for Strassen-like products.
 
-First-order terms come from the equations, second-order terms from taking every magnitude at |v| + e, every slope's
-supremum within SEARCH times the error, and the product of two errors three times, since the values that stand here are
-off by such errors as well. Products of |W| grow with depth where true errors do not, so on deep or wide
-networks the bound is sound and says little; the comparison then answers `undecided`. Sources: Higham 2002, chapters 3
-and 5; the allowances of each activation stand in `allowances.py`.
+First-order terms come from the equations, second-order terms from taking every magnitude at |v| + e and every slope's
+supremum within SEARCH times the error. In a product v w the term e_v e_w counts three times: once since the candidate's
+v and w are both off, and once each since the v and the w that stand here are themselves off the true ones. Products of
+|W| grow with depth where true errors do not, so on deep or wide networks the bound is sound and says little; the
+comparison then answers `undecided`. Sources: Higham 2002, chapters 3 and 5; the allowances of each activation stand in
+`allowances.py`.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None = Non
 def log_probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None = None) -> Rounded:
     """log_softmax(z) = z - logsumexp(z) per row; `rows` as above.
 
-    e = e_z + E + u (K + 8 + 5 log K + 2|z - m| + |m| + 2|log p|).
+    e = e_z + E + u (K + 8 + 5 log K + 2|z - m| + |m| + 2|log p|) + eta.
     """
     rows = shifted(z) if rows is None else rows
     classes = rows.below.shape[1]
@@ -103,9 +103,9 @@ class SoftmaxJacobian:
 
         e_t = sum[p e_s + e_p (|s| + 3 e_s) + gamma_{K+2} (p + e_p) h],  H = h + |t| + e_t,
         e_delta = p (e_s + e_t) + e_p (|s - t| + 3 (e_s + e_t)) + gamma_{K+2} (p + e_p) H + (K + 2) eta, with h = |s| +
-        e_s; the eta are the products' underflow, and eta sum h is that of p p^T, before it meets s. p, s and t here
-        may themselves be off by their errors, hence the 3s. The K + 2 are those of s (diag(p) - p p^T), a sum of K
-        terms; p (s - t) has three. One class: p = 1, s - s = 0, exactly.
+        e_s; the eta are the products' underflow, and eta sum h is that of p p^T, before it meets s. The 3s are those
+        of `rounding.py`. The K + 2 are those of s (diag(p) - p p^T), a sum of K terms; p (s - t) has three. One class:
+        p = 1, s - s = 0, exactly.
         """
         p, h = self.p, s.magnitude
         if p.value.shape[1] == 1:
@@ -155,7 +155,11 @@ class LogSoftmaxJacobian:
         return Rounded(s.value - p.value * total, error)
 
     def push_forward(self, dz: Rounded) -> Rounded:
-        """da = dz - t, t = sum p dz:  e_t as in `SoftmaxJacobian`;  e_da = e_dz + e_t + 2u (h + |t| + e_t)."""
+        """da = dz - t, t = sum p dz:  e_t as in `SoftmaxJacobian`, with gamma_{K+1};  e_da = e_dz + e_t + 2u H.
+
+        A term of t is rounded in its product and in K - 1 sums, K times at most, and the difference once: gamma_{K+1}
+        and 2u each leave one to spare. This form alone is covered, no matrix I - 1 p^T that is made first.
+        """
         p, h = self.p, dz.magnitude
         t = row_sums(p.value * dz.value)
         gamma = self.arithmetic.gamma(p.value.shape[1] + 1)
