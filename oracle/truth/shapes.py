@@ -43,11 +43,6 @@ def logistic(z: Array) -> Array:
     return np.where(z >= 0, 1.0, decay) / (1.0 + decay)
 
 
-def log_one_plus_exp(z: Array) -> Array:
-    """log(1 + exp(z)) = max(z, 0) + log1p(exp(-|z|))."""
-    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
-
-
 def sech_squared(z: Array) -> Array:
     """1/cosh^2(z) = 4 e/(1 + e)^2 with e = exp(-2|z|)."""
     decay = np.exp(-2.0 * np.minimum(np.abs(z), 400.0))  # the minimum only keeps 2|z| finite
@@ -69,7 +64,7 @@ def _sigmoid(z: Array, decay: Array) -> Triple:
 
 
 def logistic_and_integral(z: Array) -> tuple[Array, Array]:
-    """`logistic` and `log_one_plus_exp`, its integral, which have exp(-|z|) in common."""
+    """`logistic` and its integral log(1 + exp(z)) = max(z, 0) + log1p(exp(-|z|)), which have exp(-|z|) in common."""
     decay = np.exp(-np.abs(z))
     return np.where(z >= 0, 1.0, decay) / (1.0 + decay), np.maximum(z, 0.0) + np.log1p(decay)
 
