@@ -131,11 +131,6 @@ def sgd_steps(case: Case, steps: int, **options: Any) -> tuple[tuple[Array, ...]
         )
 
 
-def torch_version() -> str:
-    """PyTorch's version, e.g. "2.13.0+cpu". Its choice of subgradients differs by version, so artefacts record it."""
-    return str(torch.__version__)
-
-
 @contextmanager
 def _own_settings() -> Iterator[None]:
     """One thread and gradients on; afterwards whatever the caller had."""

@@ -19,9 +19,6 @@ Admitted = Literal["torch", "any"]
 Pair = tuple[arb, arb]
 """A function's value and its slope."""
 
-TORCH_VERSION: Final = "2.13"
-"""The version of PyTorch whose choices TORCH_TIES lists; tests/truth/test_exact.py runs torch at every tie."""
-
 TORCH_TIES: Final[Mapping[str, tuple[int, ...]]] = {
     # Per kink, from left to right: the piece, counted from 0 at the far left, that is taken exactly at the kink.
     "relu": (0,),  # 0, not 1
@@ -46,6 +43,7 @@ TORCH_TIES: Final[Mapping[str, tuple[int, ...]]] = {
     # The penalty's l1 |w|.
     "penalty": (1, 1),  # sign(0) = 0
 }
+"""PyTorch's choices, in the version that `deviations.py` names; tests/truth/test_ball_ties.py runs it at every tie."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ reference is wrong; it does not say how much error is legitimate, which is the r
 - softplus beyond its threshold is a set between two formulas; loss terms at a pole (log 0) have no value, clamps of
   PyTorch are not reproduced (ball_losses.py).
 - Exactly on a kink, `kinks` = "torch" takes PyTorch's subgradient, "any" the set of all (ball_ties.py, which lists
-  PyTorch's choices and their version).
+  PyTorch's choices).
 - A cancellation to exactly 0 of numbers that are not rational (tanh(z) - tanh(z)) never gets tighter than 2^-4096 of
   its terms, and where it decides on which side of a kink z lies, both sides count.
 

@@ -356,9 +356,3 @@ def test_sgd_steps_by_hand() -> None:
     assert biases[0] == 1 - 0.25 * (1 + 1.5)
     assert autograd.sgd_steps(case, 0, lr=1.0)[0][0] == 3.0
     assert case.weights[0] == 3.0
-
-
-def test_torch_version_is_the_one_that_runs() -> None:
-    """As text, for artefacts."""
-    assert autograd.torch_version() == str(torch.__version__)
-    assert type(autograd.torch_version()) is str

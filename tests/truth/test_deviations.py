@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from backproof.candidates.builtin import Torch
 from backproof.candidates.contract import Answer
@@ -41,7 +42,7 @@ def test_pytorch_deviates_where_a_row_says_so(pair: Pair):
     """Exact arithmetic shows it, in the dtype that the row names; a newer PyTorch that does not is a finding."""
     shown = pair.met.departs if pair.row.leaves_bound else pair.met.loses
     assert shown, (
-        f"PyTorch {autograd.torch_version()} gives {pair.met.computed!r} for {pair.met.exact[0]!r}: it no longer "
+        f"PyTorch {torch.__version__} gives {pair.met.computed!r} for {pair.met.exact[0]!r}: it no longer "
         f"deviates as {VERSION} did. Measure anew with sweep_deviations.py, and give the row {pair.row.name!r} the "
         "version that ended it"
     )
