@@ -38,14 +38,11 @@ _LOSSES: Final[Mapping[str, str]] = MappingProxyType(
         "bce_with_logits": "F.binary_cross_entropy_with_logits(a, y, reduction='none'{options})",
         "mse": "(a - y) ** 2",
         "l1": "(a - y).abs()",
-        "huber": "F.huber_loss(a, y, reduction='none'{options})",
-        "gaussian_nll": "F.gaussian_nll_loss(a, y, reduction='none'{options})",
-        "multilabel_soft_margin": "F.multilabel_soft_margin_loss(a, y, reduction='none'{options})",
         "cross_entropy": "F.cross_entropy(a, y, reduction='none'{options})",
         "kl_div": "F.kl_div(a, y, reduction='none'{options})",
     }
 )
-"""The unreduced losses; what is not here is F.name_loss."""
+"""The unreduced losses; what is not here is F.name_loss, gaussian_nll with the case's var."""
 
 
 def script(exhibit: Exhibit) -> str:
@@ -111,13 +108,11 @@ def _options(options: Mapping[str, Any]) -> str:
 
 def _loss(case: Case) -> str:
     spec = case.spec
-    written = _LOSSES.get(spec.loss.name, f"F.{spec.loss.name}_loss(a, y, reduction='none'{{options}})")
     options = dict(case.loss_options)
     if spec.loss.name == "gaussian_nll":
         return f"F.gaussian_nll_loss(a, y, {_value(options.pop('var'))}, reduction='none'{_options(options)})"
+    written = _LOSSES.get(spec.loss.name, f"F.{spec.loss.name}_loss(a, y, reduction='none'{{options}})")
     told = "".join(f", {name}={_value(value)}" for name, value in options.items() if value is not None)
-    for switch in ("log_input", "full", "log_target"):
-        told = told.replace(f"{switch}=1", f"{switch}=True").replace(f"{switch}=0", f"{switch}=False")
     return written.replace("{options}", told)
 
 
