@@ -74,47 +74,34 @@ def reference(case: Case) -> Gradients:
     return enclose(case).middle
 
 
-def enclose(
-    case: Case, tolerance: Gradients | None = None, *, unit_roundoff: float = FLOAT64_UNIT, kinks: Admitted = "torch"
-) -> Enclosure:
-    """Enclose the loss and all gradients, each to a radius of at most max(tolerance/1000, unit_roundoff |truth|).
+def enclose(case: Case, tolerance: Gradients | None = None, *, kinks: Admitted = "torch") -> Enclosure:
+    """Enclose the loss and all gradients, each to a radius of at most max(tolerance/1000, 2^-53 |truth|).
 
     tolerance: float64 arrays, entry by entry what the answer is to be held against, such as a rounding bound, or
-    None; inf is fine. unit_roundoff: of the dtype that the truth is to decide about. kinks: "torch" or "any", see the
-    module.
+    None; inf is fine. kinks: "torch" or "any", see the module.
     """
     found, bits = _tightened(
-        lambda ties: ball_network.gradients(case, ties).entries(), _entries(case, tolerance), unit_roundoff, kinks
+        lambda ties: ball_network.gradients(case, ties).entries(), _entries(case, tolerance), kinks
     )
     return _enclosure(case, found, bits, lead=())
 
 
-def enclose_per_sample(
-    case: Case, tolerance: Gradients | None = None, *, unit_roundoff: float = FLOAT64_UNIT, kinks: Admitted = "torch"
-) -> Enclosure:
+def enclose_per_sample(case: Case, tolerance: Gradients | None = None, *, kinks: Admitted = "torch") -> Enclosure:
     """Enclose what each sample contributes: every array has a leading axis N. No penalty, which belongs to no sample.
 
     The signature and meaning of autograd.per_sample: the shares add up to C and its gradients.
     """
-    found, bits = _tightened(
-        lambda ties: ball_network.shares(case, ties).entries(), _entries(case, tolerance), unit_roundoff, kinks
-    )
+    found, bits = _tightened(lambda ties: ball_network.shares(case, ties).entries(), _entries(case, tolerance), kinks)
     return _enclosure(case, found, bits, lead=(len(case.x),))
 
 
 def differential(
-    case: Case,
-    direction: Direction,
-    tolerance: Array | None = None,
-    *,
-    unit_roundoff: float = FLOAT64_UNIT,
-    kinks: Admitted = "torch",
+    case: Case, direction: Direction, tolerance: Array | None = None, *, kinks: Admitted = "torch"
 ) -> Change:
     """Enclose the change of `loss` along a direction (the Jacobian-vector product), by forward mode."""
     found, bits = _tightened(
         lambda ties: ball_network.differential(case, direction, ties),
         np.float64(0.0) if tolerance is None else np.ravel(tolerance),
-        unit_roundoff,
         kinks,
     )
     shape = _loss_shape(case)
@@ -122,7 +109,7 @@ def differential(
 
 
 def _tightened(
-    evaluate: Callable[[Ties], list[arb]], tolerance: Array | np.float64, unit: float, kinks: Admitted
+    evaluate: Callable[[Ties], list[arb]], tolerance: Array | np.float64, kinks: Admitted
 ) -> tuple[Float64Enclosure, int]:
     """Raise the precision until every entry is tight enough, or no entry that is not gets tighter any more.
 
@@ -134,7 +121,7 @@ def _tightened(
         ties = Ties(kinks)
         with ctx.workprec(bits):
             found = to_float64(evaluate(ties))
-        wanted = np.fmax(np.fmax(tolerance * TOLERANCE_SHARE, unit * np.abs(found.middle)), SMALLEST)
+        wanted = np.fmax(np.fmax(tolerance * TOLERANCE_SHARE, FLOAT64_UNIT * np.abs(found.middle)), SMALLEST)
         wide = ~(found.reach <= wanted)
         if not wide.any() or (ties.sets and not (found.reach < 0.5 * before)[wide].any()):
             break

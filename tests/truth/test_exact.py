@@ -180,12 +180,6 @@ def test_an_entry_without_a_tolerance_is_held_to_itself() -> None:
     assert_sharp(replace(found, middle=replace(found.middle), radius=found.radius))
 
 
-def test_a_rounder_unit_needs_less_precision() -> None:
-    """float32's unit roundoff is enough to judge float32, and a network may need fewer bits for it."""
-    case = case_of("-".join(["8"] * 26) + ",sigmoid,mse,mean,n2,f64,normal,s1")
-    assert exact.enclose(case, unit_roundoff=2.0**-24).bits <= exact.enclose(case).bits
-
-
 def test_the_precision_of_others_is_left_alone() -> None:
     """flint's context is as it was, also after an answer that took several precisions."""
     before = ctx.prec
