@@ -7,7 +7,7 @@ grows; the one on which it grows most is named. A word explains a verdict and ne
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from math import inf, log
 from types import MappingProxyType
 from typing import Final
@@ -43,21 +43,12 @@ for much more: nearly every bound is below 2^-30, by which an error of 2^-29 sho
 """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Kinkless(Arithmetic):
-    """Arithmetic in which no kink is ever within reach."""
-
-    def meets_kink(self, distance: Array, error: Array) -> Array:
-        return np.zeros(np.broadcast_shapes(distance.shape, error.shape), dtype=bool)
-
-
 def reason(arithmetic: Arithmetic, case: Case, quantity: str, layer: int | None, size: float) -> str:
     """The cause, one of REASONS, for which the bound on a quantity of `case` is not below `size`, its largest entry."""
-    fields = {field.name: getattr(arithmetic, field.name) for field in dataclasses.fields(arithmetic)}
     with np.errstate(all="ignore"):
-        if decides(_largest(case, _Kinkless(**fields), quantity, layer), size):
+        if decides(_largest(case, replace(arithmetic, kinks="none"), quantity, layer), size):
             return KINK
-        dry = dataclasses.replace(arithmetic, smallest=0.0)
+        dry = replace(arithmetic, smallest=0.0)
         if decides(_largest(case, dry, quantity, layer), size) or 0.0 < size < arithmetic.smallest / arithmetic.unit:
             return UNDERFLOW
         return _steepest(case, arithmetic, quantity, layer, size)
