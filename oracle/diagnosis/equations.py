@@ -25,7 +25,7 @@ import numpy as np
 
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
-from backproof.judging.residuals import across, along, own_gradients
+from backproof.judging.residuals import across, along, outer_product, own_gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.layer_bounds import Jacobian, Parameters, activation, preactivation, upstream
 from backproof.truth.objective_bounds import objective
@@ -241,8 +241,7 @@ def _output(
 def _outer_product(layer: _Layer, delta: Rounded, number: int) -> Iterator[Finding]:
     """BP4: dW = delta a^T. Where it holds for delta = db and a = phi(z), it attests BP3 and BP0 as well."""
     a, dw = layer.inputs, layer.weight_gradient
-    product = Rounded(delta.value.T @ a.value, delta.error.T @ a.magnitude + np.abs(delta.value).T @ a.error)
-    test = _test("BP4", number, dw.value, product, dw.error)
+    test = _test("BP4", number, dw.value, outer_product(delta, a), dw.error)
     yield test
     if test.holds and delta is layer.bias_gradient:
         yield Finding("BP3", number, holds=True, tells=test.tells)

@@ -196,9 +196,7 @@ def _sharper(read: Rounded | None, returned: Rounded | None) -> Rounded | None:
 def _outer_products(layer: _Layer, delta: Rounded, number: int, arithmetic: Arithmetic) -> Iterator[_Test]:
     """BP4: dW has rank one along delta and a. BP3: db is the delta that dW shows along the a from two layers below."""
     a, dw, db = layer.inputs, layer.weight_gradient, layer.bias_gradient
-    error = delta.error.T.dot(a.magnitude) + (delta.magnitude + delta.error).T.dot(a.error)
-    product = Rounded(delta.value.T.dot(a.value), error)
-    yield _Test("BP4", number, "weight", dw.value, product, dw.error)
+    yield _Test("BP4", number, "weight", dw.value, outer_product(delta, a), dw.error)
     if db is not None:
         shown = along(dw, layer.predicted, arithmetic)
         if shown is not None:
@@ -286,6 +284,15 @@ def along(dw: Rounded, a: Rounded, arithmetic: Arithmetic) -> Rounded | None:
     """delta = dW a / (a a): what dW shows of the delta, (1, O); None where a is 0. Errors as in `across`."""
     turned = Rounded(dw.value.T, dw.error.T)
     return across(turned, a, arithmetic)
+
+
+def outer_product(delta: Rounded, a: Rounded) -> Rounded:
+    """BP4, dW = delta^T a of one sample, (O, I):  e_dW = e_delta^T (|a| + e_a) + (|delta| + 2 e_delta)^T e_a.
+
+    The errors of the readings alone: the rounding of the product is that of the dW that is held against it.
+    """
+    error = delta.error.T.dot(a.magnitude) + (delta.magnitude + delta.error).T.dot(a.error)
+    return Rounded(delta.value.T.dot(a.value), error)
 
 
 def _sum_error(terms: Array, count: int) -> Array:
