@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from backproof.cases.case import Case
 from backproof.cases.gradients import Gradients
 from backproof.judging import doubts
-from backproof.judging.bounds import Bounds, Level, Pair, own_dtype
+from backproof.judging.bounds import Bounds, Level, Pair
 from backproof.judging.doubts import decides, entry, hides
 from backproof.judging.verdicts import Check, Verdict, whole_call
-from backproof.truth.arithmetic import Arithmetic
+from backproof.truth.arithmetic import Arithmetic, own_dtype
 
 __all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "deviation", "whole_call"]
 

@@ -21,7 +21,8 @@ from backproof.cases.domain import Domain, DomainError
 from backproof.cases.sampling import sample_specs
 from backproof.cases.spec import NetworkSpec, Penalty
 from backproof.examine import ask
-from backproof.judging.bounds import Bounds, own_dtype
+from backproof.judging.bounds import Bounds
+from backproof.truth.arithmetic import own_dtype
 from backproof.truth.divisors import divisor
 
 WIDE: Final = 16

@@ -17,7 +17,7 @@ from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.reading import UnreadableError, read
 from backproof.cases.case import Case
 from backproof.cases.gradients import ReadOff
-from backproof.truth.arithmetic import Arithmetic
+from backproof.truth.arithmetic import Arithmetic, own_dtype
 
 Array = NDArray[Any]
 
@@ -126,7 +126,7 @@ def read_off(case: Case, quantity: str, before: Array, after: Array, rate: float
 
     u and eta are those of the coarser of the dtypes of the case and of W'. Nothing is said where G is not finite.
     """
-    dtype = "float32" if after.dtype.itemsize <= 4 else "float64"
+    dtype = own_dtype(after)
     coarser = "float32" if "float32" in (dtype, case.spec.dtype) else "float64"
     arithmetic = Arithmetic.of(coarser)
     with np.errstate(all="ignore"):

@@ -53,11 +53,6 @@ class Pair(NamedTuple):
         return float(np.abs(self.reference[np.isfinite(self.reference)]).max(initial=0.0))
 
 
-def own_dtype(given: Array) -> str:
-    """The dtype by whose accuracy an array is judged: its own, but no float is held to less than float32."""
-    return "float32" if given.dtype.kind == "f" and given.dtype.itemsize <= 4 else "float64"
-
-
 class _Bound(Protocol):
     """A bound of one kind; see `rounding.bound`."""
 

@@ -23,7 +23,7 @@ from backproof.comparison import SMALLEST, Offered, deviation, given_for
 from backproof.judging.bounds import Bounds, Key
 from backproof.judging.doubts import entry, shows
 from backproof.judging.verdicts import Check, Verdict
-from backproof.truth.arithmetic import Arithmetic
+from backproof.truth.arithmetic import Arithmetic, own_dtype
 from backproof.truth.objective_bounds import objective
 from backproof.truth.rounding import both_ways
 
@@ -61,7 +61,7 @@ def _settled(case: Case, check: Check, offered: Offered, reference: Gradients, b
     middle = entry(bounds.truth().middle, quantity, layer)
     radius = entry(bounds.truth().radius, quantity, layer)
     given = given.reshape(middle.shape)
-    dtype = "float32" if given.dtype.itemsize <= 4 else case.spec.dtype
+    dtype = "float32" if own_dtype(given) == "float32" else case.spec.dtype
     at = check.worst_index
     exact = check._replace(exact_value=None if at is None else float(middle[at]))
     if _is_true(given, middle, radius, dtype):

@@ -12,9 +12,10 @@ import numpy as np
 
 from backproof.cases.case import Array, Case
 from backproof.comparison import Offered, given_for
-from backproof.judging.bounds import Bounds, own_dtype
+from backproof.judging.bounds import Bounds
 from backproof.judging.doubts import entry
 from backproof.settling.histograms import median, rounded
+from backproof.truth.arithmetic import own_dtype
 
 Key = tuple[str, str]
 """(quantity, dtype): that of the case, or of the answer where that is float32."""

@@ -226,6 +226,11 @@ class Arithmetic:
         return met
 
 
+def own_dtype(given: Array) -> str:
+    """The dtype by whose accuracy an array is judged: its own, but no float is held to less than float32."""
+    return "float32" if given.dtype.kind == "f" and given.dtype.itemsize <= 4 else "float64"
+
+
 def significant_bits(number: float) -> int:
     """How many bits lie between the highest and the lowest set one, both included; 0 for 0 and what is not finite."""
     whole = abs(int(math.frexp(number)[0] * 2.0**53)) if math.isfinite(number) else 0

@@ -18,6 +18,7 @@ from backproof.truth.arithmetic import (
     Kinks,
     Rounded,
     lowest_bit,
+    own_dtype,
     significant_bits,
     sums_are_exact,
 )
@@ -34,6 +35,12 @@ def power_dividing(number: Fraction) -> int:
     """The largest k for which number / 2^k is whole; the number is not 0 and its denominator a power of two."""
     odd = number.numerator & -number.numerator
     return odd.bit_length() - number.denominator.bit_length()
+
+
+def test_an_array_is_judged_by_its_own_dtype_but_no_float_by_less_than_float32() -> None:
+    """What holds no floats has no rounding of its own: it is judged as float64."""
+    judged = {"float16": "float32", "float32": "float32", "float64": "float64", "int32": "float64", "bool": "float64"}
+    assert {name: own_dtype(np.zeros(2, name)) for name in judged} == judged
 
 
 @given(row=ROWS)
