@@ -1,10 +1,10 @@
 """NetworkSpec: the plain, frozen description of one network and its data, with a short id that parses back."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from backproof.cases.catalogue import (
     ACTIVATIONS,
@@ -26,6 +26,8 @@ from backproof.cases.catalogue import (
 from backproof.cases.fillings import FILLINGS
 
 __all__ = ["NetworkSpec", "Penalty", "SpecError"]
+
+T = TypeVar("T")
 
 _LONGEST: Final = 1000
 """Letters of an id that a message repeats."""
@@ -57,6 +59,14 @@ class Penalty:
             object.__setattr__(self, name, float(value) + 0.0)
         if self.divided_by not in ("nothing", "N"):
             raise SpecError(f"penalty: divided_by must be 'nothing' or 'N'; got {self.divided_by!r}")
+
+    def divisor(self, batch_size: int) -> int:
+        """What the penalty is divided by: N or 1."""
+        return batch_size if self.divided_by == "N" else 1
+
+    def charged(self, weights: Iterable[T], biases: Iterable[T | None]) -> list[T]:
+        """What belongs to the parameters that are charged: of every weight, then of the biases that are there."""
+        return [*weights, *(bias for bias in biases if bias is not None and self.on_biases)]
 
     @property
     def id(self) -> str:

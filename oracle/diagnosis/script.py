@@ -133,9 +133,10 @@ def _penalised(case: Case) -> Iterator[str]:
     penalty = case.spec.penalty
     if penalty is None:
         return
-    names = [f"W{at}" for at in range(1, case.spec.depth + 1)]
-    if penalty.on_biases:
-        names += [f"b{at}" for at, bias in enumerate(case.biases, 1) if bias is not None]
+    names = penalty.charged(
+        [f"W{at}" for at in range(1, case.spec.depth + 1)],
+        [None if bias is None else f"b{at}" for at, bias in enumerate(case.biases, 1)],
+    )
     divided = f" / {case.spec.batch_size}" if penalty.divided_by == "N" else ""
     yield f"for w in ({', '.join(names)},):"
     yield f"    C = C + ({penalty.l1!r} * w.abs().sum() + 0.5 * {penalty.l2!r} * (w**2).sum()){divided}"

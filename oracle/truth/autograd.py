@@ -266,11 +266,11 @@ def _cost(spec: NetworkSpec, variables: _Variables, objective: _Objective) -> tu
 
 def _penalty(penalty: Penalty, variables: _Variables) -> Tensor:
     """l1 sum|w| + 1/2 l2 sum w^2, over the weights or all parameters, as it stands or divided by N."""
-    charged = variables.parameters() if penalty.on_biases else variables.weights
+    charged = penalty.charged(variables.weights, variables.biases)
     total = torch.stack(
         [penalty.l1 * tensor.abs().sum() + penalty.l2 / 2 * tensor.square().sum() for tensor in charged]
     ).sum()
-    return total / len(variables.x) if penalty.divided_by == "N" else total
+    return total / penalty.divisor(len(variables.x))
 
 
 def _tensor(array: Array, dtype: np.dtype[Any]) -> Tensor:

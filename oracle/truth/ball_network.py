@@ -258,17 +258,14 @@ def _deltas(case: Case, passed: Sweep) -> tuple[list[arb_mat], list[arb]]:
 
 def _penalty(penalty: Penalty, case: Case) -> arb:
     """l1 sum|w| + 1/2 l2 sum w^2, over the weights or all parameters, divided as the penalty says."""
-    arrays = [*case.weights, *(case.biases if penalty.on_biases else ())]
-    charged = [entry for array in arrays if array is not None for entry in balls(array)]
-    squares = total(entry * entry for entry in charged)
-    return (ball(penalty.l1) * total(map(abs, charged)) + ball(penalty.l2) / 2 * squares) / _penalty_divisor(
-        penalty, case
-    )
+    charged = [entry for array in penalty.charged(case.weights, case.biases) for entry in balls(array)]
+    sizes, squares = total(map(abs, charged)), total(entry * entry for entry in charged)
+    return (ball(penalty.l1) * sizes + ball(penalty.l2) / 2 * squares) / penalty.divisor(len(case.x))
 
 
 def _penalty_slopes(penalty: Penalty, case: Case, arrays: Sequence[Array | None], ties: Ties) -> list[list[arb]]:
     """l1 sign(w) + l2 w, divided as the penalty says, for each array; empty for an absent bias."""
-    l1, l2, by = ball(penalty.l1), ball(penalty.l2), _penalty_divisor(penalty, case)
+    l1, l2, by = ball(penalty.l1), ball(penalty.l2), penalty.divisor(len(case.x))
     # Without an l1 there is no kink at 0, and no tie to be counted.
     sign = absolute("penalty", ties) if penalty.l1 else constant(ZERO)
     return [
@@ -276,17 +273,10 @@ def _penalty_slopes(penalty: Penalty, case: Case, arrays: Sequence[Array | None]
     ]
 
 
-def _penalty_divisor(penalty: Penalty, case: Case) -> int:
-    return len(case.x) if penalty.divided_by == "N" else 1
-
-
 def _penalty_change(penalty: Penalty, case: Case, direction: Direction, ties: Ties) -> arb:
     """The penalty's change along a direction."""
-    arrays, tangents = [*case.weights], [*direction.weights]
-    if penalty.on_biases:
-        arrays += [bias for bias in case.biases if bias is not None]
-        tangents += [bias for bias in direction.biases if bias is not None]
-    slopes = _penalty_slopes(penalty, case, arrays, ties)
+    slopes = _penalty_slopes(penalty, case, penalty.charged(case.weights, case.biases), ties)
+    tangents = penalty.charged(direction.weights, direction.biases)
     return total(total(_products(slope, balls(tangent))) for slope, tangent in zip(slopes, tangents, strict=True))
 
 

@@ -208,12 +208,10 @@ def _penalty_change(case: Case, direction: Direction, arithmetic: Arithmetic) ->
     penalty = case.spec.penalty
     if penalty is None:
         return None
-    n = case.spec.batch_size if penalty.divided_by == "N" else 1
+    n = penalty.divisor(case.spec.batch_size)
     size, count = 0.0, 0
-    own = list(zip(case.weights, direction.weights, strict=True))
-    if penalty.on_biases:
-        own += [(b, d) for b, d in zip(case.biases, direction.biases, strict=True) if b is not None and d is not None]
-    for parameter, along in own:
+    parameters = penalty.charged(case.weights, case.biases)
+    for parameter, along in zip(parameters, penalty.charged(direction.weights, direction.biases), strict=True):
         slope = (penalty.l1 + penalty.l2 * np.abs(parameter.astype(np.float64))) / n
         size += float((slope * np.abs(along)).sum())
         count += parameter.size
@@ -254,7 +252,7 @@ def _penalised(
     penalty = case.spec.penalty
     if added is None or penalty is None:
         return slope
-    n = case.spec.batch_size if penalty.divided_by == "N" else 1
+    n = penalty.divisor(case.spec.batch_size)
     own_error = np.zeros_like(parameter) if parameter_error is None else parameter_error
     moved = (penalty.l2 * own_error + 2.0 * penalty.l1 * arithmetic.meets_kink(parameter, own_error)) / n
     value = slope.value + added.value

@@ -123,10 +123,9 @@ def _penalised(loss: Rounded, case: Case, arithmetic: Arithmetic) -> Rounded:
     penalty = case.spec.penalty
     if penalty is None:
         return loss
-    parameters = [*case.weights, *(b for b in case.biases if b is not None and penalty.on_biases)]
-    flat = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
+    flat = np.concatenate([p.ravel() for p in penalty.charged(case.weights, case.biases)]).astype(np.float64)
     value = penalty.l1 * np.abs(flat).sum() + 0.5 * penalty.l2 * (flat * flat).sum()
-    n = case.spec.batch_size if penalty.divided_by == "N" else 1
+    n = penalty.divisor(case.spec.batch_size)
     value /= n
     rounding = arithmetic.gamma(flat.size + 8) * value + 2.0 * arithmetic.unit * (value + loss.magnitude)
     flushed = penalty.l1 * arithmetic.flushed(flat).sum() / n
@@ -144,7 +143,7 @@ def penalty_gradient(case: Case, parameter: Array, arithmetic: Arithmetic, *, is
     if penalty is None or (is_bias and not penalty.on_biases):
         return None
     w = parameter.astype(np.float64)
-    n = case.spec.batch_size if penalty.divided_by == "N" else 1
+    n = penalty.divisor(case.spec.batch_size)
     size = (penalty.l1 * np.abs(np.sign(w)) + penalty.l2 * np.abs(w)) / n
     error: Array = 6.0 * arithmetic.unit * size + arithmetic.smallest * (size > 0.0)
     error += penalty.l1 / n * arithmetic.meets_kink(w, np.zeros(w.shape)) + penalty.l2 / n * arithmetic.flushed(w)

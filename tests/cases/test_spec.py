@@ -20,9 +20,10 @@ def sizes(least, most, **limits):
     return st.floats(least, most, **limits).filter(lambda number: number == 0 or abs(number) >= SMALLEST)
 
 
-PENALTIES = st.none() | st.builds(
+CHARGED = st.builds(
     Penalty, sizes(0.0, LARGEST), sizes(0.0, LARGEST), st.booleans(), st.sampled_from(["nothing", "N"])
 )
+PENALTIES = st.none() | CHARGED
 
 
 @st.composite
@@ -232,6 +233,19 @@ def test_penalty_refuses_what_cannot_be(changes, message):
     with pytest.raises(SpecError) as raised:
         replace(Penalty(0.01, 0.1, on_biases=True, divided_by="N"), **changes)
     assert str(raised.value) == message
+
+
+@given(penalty=CHARGED, batch_size=st.integers(1, 100))
+def test_penalty_is_divided_by_the_batch_or_by_nothing(penalty, batch_size):
+    """N where its id says so, else 1."""
+    assert penalty.divisor(batch_size) == (batch_size if penalty.id.endswith("+N") else 1)
+
+
+@pytest.mark.parametrize(("on_biases", "charged"), [(False, ["W1", "W2"]), (True, ["W1", "W2", "b2"])])
+def test_penalty_charges_the_weights_and_the_biases_that_are_there(on_biases, charged):
+    """Whatever belongs to the parameters, in their order."""
+    penalty = Penalty(0.0, 1.0, on_biases, "nothing")
+    assert penalty.charged(["W1", "W2"], [None, "b2"]) == charged
 
 
 @pytest.mark.parametrize("field", ["s7", "n5", "3-4-2"])
