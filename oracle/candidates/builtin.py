@@ -9,6 +9,24 @@ from typing import Final
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case
 from backproof.cases.domain import Domain
+from backproof.scratch import Backprop, Network
+
+
+def network_of(case: Case, backprop: Callable[[], Backprop] = Backprop) -> Network:
+    """The handwritten network of a case; with what makes a subclass of Backprop, with its mistake."""
+    spec = case.spec
+    return Network(
+        case.weights,
+        case.biases,
+        [formula.name for formula in spec.activations],
+        loss=spec.loss.name,
+        reduction=spec.reduction,
+        activation_options=[formula.options for formula in spec.activations],
+        loss_options=case.loss_options,
+        penalty=spec.penalty,
+        upstream=case.upstream,
+        backprop=backprop,
+    )
 
 
 class Scratch:
@@ -22,21 +40,7 @@ class Scratch:
 
     def answer(self, case: Case) -> Answer:
         """dC/dW, dC/db, dC/dx and every delta, by `scratch.Network`."""
-        from backproof.scratch import Network
-
-        spec = case.spec
-        network = Network(
-            case.weights,
-            case.biases,
-            [formula.name for formula in spec.activations],
-            loss=spec.loss.name,
-            reduction=spec.reduction,
-            activation_options=[formula.options for formula in spec.activations],
-            loss_options=case.loss_options,
-            penalty=spec.penalty,
-            upstream=case.upstream,
-        )
-        found = network.gradients(case.x, case.y)
+        found = network_of(case).gradients(case.x, case.y)
         return Answer(
             loss=found.loss, weights=found.weights, biases=found.biases, inputs=found.inputs, deltas=found.deltas
         )

@@ -1,10 +1,12 @@
 """A small network whose numbers are stated, and everything that the handwritten network computes on it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from backproof.candidates import builtin
 from backproof.cases import ACTIVATIONS, LOSSES, Array, Case, Formula, NetworkSpec, Penalty, target_kind
 from backproof.lessons.lesson import Step, Worked
 from backproof.lessons.spelling import DIGITS
@@ -70,20 +72,10 @@ def _locked(values: Any, dtype: Any = np.float64) -> Array:
 
 
 def network_of(case: Case, backprop: Callable[[], Backprop] = Backprop) -> Network:
-    """The handwritten network on copies of the case's arrays; with a subclass of Backprop, with its mistake."""
-    spec = case.spec
-    return Network(
-        [weight.copy() for weight in case.weights],
-        [None if bias is None else bias.copy() for bias in case.biases],
-        [formula.name for formula in spec.activations],
-        loss=spec.loss.name,
-        reduction=spec.reduction,
-        activation_options=[formula.options for formula in spec.activations],
-        loss_options=case.loss_options,
-        penalty=spec.penalty,
-        upstream=case.upstream,
-        backprop=backprop,
-    )
+    """The handwritten network on copies of the case's arrays, which it may overwrite."""
+    weights = tuple(weight.copy() for weight in case.weights)
+    biases = tuple(None if bias is None else bias.copy() for bias in case.biases)
+    return builtin.network_of(replace(case, weights=weights, biases=biases), backprop)
 
 
 def described(case: Case) -> str:

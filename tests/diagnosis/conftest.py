@@ -2,12 +2,12 @@
 
 import pytest
 
+from backproof.candidates.builtin import network_of
 from backproof.candidates.contract import Answer
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
 from backproof.diagnosis.evidence import Inquiry
-from backproof.diagnosis.faults.planting import network_of
 from backproof.scratch import Backprop
 
 PLAIN = Domain(
@@ -39,7 +39,7 @@ class Handwritten:
         why = self.domain.why_not(case.spec)
         if why is not None:
             self.beyond.append(f"{case.spec.id}: {why}")
-        found = network_of(case, self.backprop()).gradients(case.x, case.y)
+        found = network_of(case, self.backprop).gradients(case.x, case.y)
         if self.returns == "gradients":
             return Answer(loss=found.loss, weights=found.weights, biases=found.biases)
         return Answer.of(found)

@@ -12,31 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.candidates.builtin import network_of
 from backproof.cases import Case
 from backproof.cases.gradients import Gradients
-from backproof.scratch import Backprop, Network
+from backproof.scratch import Backprop
 from backproof.scratch.backprop import Layer
 from backproof.truth import exact
 from backproof.truth.rounding import bound
 
 Array = NDArray[Any]
-
-
-def network_of(case: Case, backprop: Callable[[], Backprop] = Backprop) -> Network:
-    """The handwritten network of a case."""
-    spec = case.spec
-    return Network(
-        case.weights,
-        case.biases,
-        [formula.name for formula in spec.activations],
-        loss=spec.loss.name,
-        reduction=spec.reduction,
-        activation_options=[formula.options for formula in spec.activations],
-        loss_options=case.loss_options,
-        penalty=spec.penalty,
-        upstream=case.upstream,
-        backprop=backprop,
-    )
 
 
 def gradients_of(case: Case, backprop: Callable[[], Backprop] = Backprop) -> Gradients:

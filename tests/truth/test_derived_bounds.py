@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backproof.candidates.builtin import network_of
 from backproof.cases import Case, Domain, build_case, draw_direction
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES
 from backproof.cases.fillings import FILLINGS
@@ -24,7 +25,7 @@ from backproof.truth.rounding import bound
 
 # tests are no package, so that a neighbour is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent))
-from implementations import network_of, strays
+from implementations import strays
 
 VALUES = tuple(name for name, filling in FILLINGS.items() if filling.inputs is None)
 SMALL = Domain(depth=(1, 3), width=(1, 5), batch_size=(1, 6), penalties="mixed", values=VALUES)

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from backproof.candidates.builtin import network_of
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
 from backproof.cases.domain import DEFAULT_DOMAIN, Domain
 from backproof.diagnosis.faults.fault import Equation, Fault
-from backproof.scratch import Backprop, Layer, Network
+from backproof.scratch import Backprop, Layer
 from backproof.scratch.activation import Activation
 from backproof.scratch.arrays import Array
 
@@ -30,7 +31,7 @@ def _has_width(case: Case, *, equal: bool) -> bool:
 
 
 def _has_flat_unit(case: Case) -> bool:
-    network = network_of(case, Backprop())
+    network = network_of(case)
     layers = network.backprop.forward(case.x, network.weights, network.biases, network.activations)
     return any(bool((layer.activation.derivative(layer.z, layer.a) == 0).any()) for layer in layers)
 
@@ -211,23 +212,6 @@ def compose(plants: Iterable[Plant]) -> type[Placed]:
     return _compose(tuple(plants))
 
 
-def network_of(case: Case, backprop: Backprop) -> Network:
-    """The handwritten network of a case."""
-    spec = case.spec
-    return Network(
-        case.weights,
-        case.biases,
-        [formula.name for formula in spec.activations],
-        loss=spec.loss.name,
-        reduction=spec.reduction,
-        activation_options=[formula.options for formula in spec.activations],
-        loss_options=case.loss_options,
-        penalty=spec.penalty,
-        upstream=case.upstream,
-        backprop=lambda: backprop,
-    )
-
-
 class Planted:
     """The handwritten network with these plants, as a candidate. One instance keeps its state from call to call.
 
@@ -251,7 +235,7 @@ class Planted:
             silent = frozenset(plant for plant in self._conditioned if not self._met(plant.condition, case))
             self.backprop.silent = silent
         self.calls += 1
-        network = network_of(case, self.backprop)
+        network = network_of(case, lambda: self.backprop)
         try:
             found = network.gradients(case.x, case.y)
         except ValueError:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from backproof.candidates.builtin import network_of
 from backproof.cases import Domain
 from backproof.diagnosis.faults import BY_NAME, FAULTS
 from backproof.diagnosis.faults.planting import (
@@ -12,7 +13,6 @@ from backproof.diagnosis.faults.planting import (
     Plant,
     Planted,
     compose,
-    network_of,
     positions,
 )
 
@@ -90,7 +90,7 @@ def test_a_wrong_forward_pass_leaves_the_layers_below_its_position(name, positio
     case = build(DEEP)
 
     def activations(*plants):
-        network = network_of(case, compose(plants)())
+        network = network_of(case, compose(plants))
         return [layer.a for layer in network.backprop.forward(case.x, case.weights, case.biases, network.activations)]
 
     pairs = zip(activations(plant(f"{name}@{position}")), activations(), strict=True)
@@ -208,7 +208,7 @@ def test_upstream_and_slope_multiply(build):
     """Two faults in BP2 on different steps: delta = (wrong upstream) * (wrong slope)."""
     case = build("3-4-2,tanh-identity,linear,sum,n1,f64,normal,s1")
     found = planted("upstream_is_sum_of_deltas", "derivative_is_activation@hidden").answer(case)
-    network = network_of(case, Placed())
+    network = network_of(case, Placed)
     hidden, _ = network.backprop.forward(case.x, case.weights, case.biases, network.activations)
     assert np.array_equal(found.deltas[0], found.deltas[1].dot(np.ones((2, 4))) * hidden.a)
 
