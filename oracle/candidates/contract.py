@@ -147,3 +147,12 @@ def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) ->
         f"no candidate {candidate!r}.{hint} A candidate is one of the built-in {' and '.join(map(repr, names))}, "
         "a function, my_net.py, my_net.py:name or package.module:name, or a program, exec:./my_net."
     )
+
+
+def load_one(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) -> Candidate:
+    """The one candidate that is meant, as `load` finds it.  Raises CandidateError, with their names, for several."""
+    found = load(candidate, timeout=timeout, apart=apart)
+    if len(found) != 1:
+        held = ", ".join(each.name for each in found)
+        raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {held}")
+    return found[0]

@@ -43,6 +43,8 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     ] = None,
 ) -> None:
     """Fail where a candidate has become worse than its baseline; a candidate's code is run, without a sandbox."""
+    from backproof.candidates.contract import TIMEOUT, load_one
+
     if not update and (cases, seed, reference) != (None, None, None):
         raise typer.BadParameter("cases, seed and reference are the baseline's: change them with --update")
     if update and (junit or summary):
@@ -54,7 +56,7 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     try:
         # What a candidate prints must not mix with the verdict.
         with stdout_to_stderr():
-            subject = _one(candidate, timeout)
+            subject = load_one(candidate, timeout=TIMEOUT if timeout is None else timeout, apart=True)
             check_files(baseline if update else None, junit, summary)
             if update:
                 report = _update(subject, baseline, make, {**settings, "workers": workers})
@@ -68,16 +70,6 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     _tell(guarded, baseline, make)
     _write(guarded, junit, summary)
     raise typer.Exit(guarded.exit_code)
-
-
-def _one(candidate: str, timeout: float | None) -> Candidate:
-    from backproof.candidates.contract import TIMEOUT, CandidateError, load
-
-    found = load(candidate, timeout=TIMEOUT if timeout is None else timeout, apart=True)
-    if len(found) != 1:
-        held = ", ".join(each.name for each in found)
-        raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {held}")
-    return found[0]
 
 
 def _update(subject: Candidate, path: Path, make: str, settings: dict[str, Any]) -> Report:

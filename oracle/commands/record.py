@@ -131,7 +131,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
 
 
 def _recorded(candidate: str | None, fields: Mapping[str, object], *, cases: int, seed: int, out: Path) -> int:
-    from backproof.candidates.contract import CandidateError, load
+    from backproof.candidates.contract import load_one
     from backproof.cases.domain import DEFAULT_DOMAIN
     from backproof.contact.probe import first_contact
     from backproof.narrowing import narrowed
@@ -139,11 +139,8 @@ def _recorded(candidate: str | None, fields: Mapping[str, object], *, cases: int
 
     domain = DEFAULT_DOMAIN
     if candidate is not None:
-        found = load(candidate, apart=True)
-        if len(found) != 1:
-            held = ", ".join(each.name for each in found)
-            raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {held}")
-        first_contact(found[0])
-        domain = found[0].domain
+        subject = load_one(candidate, apart=True)
+        first_contact(subject)
+        domain = subject.domain
     with progress("record", cases) as told:
         return write(narrowed(domain, **fields), out, cases=cases, seed=seed, progress=told)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from backproof.candidates import finding
-from backproof.candidates.contract import CandidateError, load
+from backproof.candidates.contract import CandidateError, load, load_one
 from backproof.candidates.finding import find, text_of, wrap
 from backproof.cases.domain import Domain
 
@@ -232,3 +232,11 @@ def test_a_function_that_was_handed_over_has_a_text_where_it_can_be_imported(mon
 
 def handed_over(network: object, x: object, y: object) -> None:
     """A candidate of this module."""
+
+
+def test_the_one_that_is_meant_is_named_where_a_file_holds_several(folder: Path) -> None:
+    """A name after the colon says which."""
+    (folder / "two.py").write_text(DECLARED, encoding="utf-8")
+    with pytest.raises(CandidateError, match=r"^two.py holds 2 candidates; name one: two.py:first, two.py:second$"):
+        load_one("two.py")
+    assert load_one("two.py:second").name == "two.py:second"
