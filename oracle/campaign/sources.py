@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from backproof.candidates import builtin
+from backproof.candidates.contract import PROGRAM
 from backproof.candidates.finding import FILE, MODULE, search_path
-
-_PROGRAM: Final = "exec:"
 
 _INSTALLED: Final = ("site-packages", "dist-packages")
 """Folders in which everything lies beside everything: of a module there, its own package is what it is made of."""
@@ -35,8 +34,8 @@ def sources(text: str) -> dict[str, bytes]:
     """
     if text in builtin.BUILTIN:
         return {}
-    if text.startswith(_PROGRAM):
-        words = shlex.split(text.removeprefix(_PROGRAM))
+    if text.startswith(PROGRAM):
+        words = shlex.split(text.removeprefix(PROGRAM))
         files = (Path(shutil.which(word) or word) for word in words)
         return {word: file.read_bytes() for word, file in zip(words, files, strict=True) if file.is_file()}
     start = file_of(text)
@@ -56,7 +55,7 @@ def sources(text: str) -> dict[str, bytes]:
 
 def path_of(text: str) -> Path | None:
     """The path in a CANDIDATE text that names a Python file."""
-    matched = None if text.startswith(_PROGRAM) else FILE.fullmatch(text)
+    matched = None if text.startswith(PROGRAM) else FILE.fullmatch(text)
     return None if matched is None else Path(matched["path"])
 
 

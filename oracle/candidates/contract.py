@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from backproof.cases.gradients import Gradients, ReadOff
 
 Array = NDArray[Any]
+PROGRAM: Final = "exec:"
+"""What a CANDIDATE that is a command begins with."""
 TIMEOUT: Final = 10.0
 """Seconds that a candidate may take for one case."""
 Failure = Literal["error", "timeout", "unsupported", "shape", "missing"]
@@ -130,7 +132,7 @@ def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) ->
         return (finding.wrap(candidate),)
     if candidate in builtin.BUILTIN:
         return (builtin.BUILTIN[candidate](),)
-    if candidate.startswith("exec:"):
+    if candidate.startswith(PROGRAM):
         from backproof.candidates.process import program
 
         return (program(candidate, timeout=timeout),)

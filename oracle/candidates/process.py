@@ -10,21 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from backproof.candidates import protocol
 from backproof.candidates.callables import FunctionCandidate, elsewhere
 from backproof.candidates.child import ChildError
-from backproof.candidates.contract import TIMEOUT, Answer, CandidateError
+from backproof.candidates.contract import PROGRAM, TIMEOUT, Answer, CandidateError
 from backproof.candidates.correspondence import Correspondence
 from backproof.candidates.layout import Layout
 from backproof.candidates.patience import Patience
 from backproof.candidates.reading import UnreadableError, read
 from backproof.candidates.steps import stepped, stepping
 from backproof.cases.case import Case
-
-PREFIX: Final = "exec:"
-"""What a CANDIDATE that is a command begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +120,7 @@ def _again(text: str, timeout: float) -> ProcessCandidate:
 def _command(text: str) -> list[str]:
     """The program and its arguments.  Raises CandidateError, a sentence for each way that there is none."""
     try:
-        command = shlex.split(text.removeprefix(PREFIX))
+        command = shlex.split(text.removeprefix(PROGRAM))
     except ValueError as error:
         raise CandidateError(f"cannot split {text!r} into a command: {error}") from None
     if not command:
@@ -131,16 +128,16 @@ def _command(text: str) -> list[str]:
     program = command[0]
     if shutil.which(program) is not None:
         return command
-    path, whole = Path(program), text.removeprefix(PREFIX)
+    path, whole = Path(program), text.removeprefix(PROGRAM)
     if not path.is_file() and Path(whole).is_file():
-        raise CandidateError(f"{text}: no file {program}. A path with spaces is quoted: {PREFIX}{shlex.quote(whole)}")
+        raise CandidateError(f"{text}: no file {program}. A path with spaces is quoted: {PROGRAM}{shlex.quote(whole)}")
     if path.is_dir():
         raise CandidateError(f"{text}: {program} is a directory")
     if "/" not in program:
-        hint = f" Did you mean {PREFIX}./{program}?" if path.is_file() else ""
+        hint = f" Did you mean {PROGRAM}./{program}?" if path.is_file() else ""
         raise CandidateError(f"{text}: no program {program!r} on the PATH.{hint}")
     if path.is_file():
         raise CandidateError(f"{text}: {program} is not executable: chmod +x {program}")
     near = difflib.get_close_matches(path.name, sorted(p.name for p in path.parent.glob("*") if p.is_file()), n=1)
-    hint = f" Did you mean {PREFIX}{program[: -len(path.name)]}{near[0]}?" if near else ""
+    hint = f" Did you mean {PROGRAM}{program[: -len(path.name)]}{near[0]}?" if near else ""
     raise CandidateError(f"{text}: no file {program}.{hint}")

@@ -24,6 +24,7 @@ def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by p
     arrays: Annotated[str, typer.Option(help="numpy, or lists for nested lists")] = "numpy",
 ) -> None:
     """Write an adapter with comments, in your layout of arrays, and one place to fill in."""
+    from backproof.candidates.contract import PROGRAM
     from backproof.candidates.layout import WORDS, Layout
     from backproof.cases.catalogue import unknown_name
     from backproof.contact.adapter import KINDS, adapter, is_program
@@ -41,7 +42,8 @@ def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by p
         raise typer.BadParameter("a program is handed nested lists anyway, as JSON has them", param_hint="--arrays")
     layout = Layout(**_given(samples, weights, bias, targets, arrays))  # type: ignore[arg-type]  # checked above
     place = f'"{file}"' if any(each.isspace() for each in str(file)) else str(file)  # exec: splits as a shell does
-    found = f"exec:{place if file.is_absolute() else place.replace(str(file), f'./{file}')}" if program else str(file)
+    command = place if file.is_absolute() else place.replace(str(file), f"./{file}")
+    found = PROGRAM + command if program else str(file)
     address = shlex.quote(found)
     text = adapter(cast("Kind", kind), layout, address=address)
     try:

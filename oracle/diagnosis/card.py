@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
+from backproof.candidates.contract import PROGRAM
 from backproof.cases.case import Case
 from backproof.cases.gradients import Array
 from backproof.diagnosis.diagnosis import EQUATIONS, Findings
@@ -147,7 +148,7 @@ def _mistake(diagnosis: Diagnosis) -> Iterator[Line]:
 
 def whose(candidate: str) -> str:
     """What a candidate is to its author."""
-    return "your program" if candidate.startswith("exec:") else "your function"
+    return "your program" if candidate.startswith(PROGRAM) else "your function"
 
 
 def of_the_call(check: Check, candidate: str) -> str:
