@@ -7,13 +7,11 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backproof.commands.terminal import foreseen, progress, stop, without_torch
-
-RESULTS: Final = ("rightly", "among equals", "wrongly", "unexplained", "equivalent")
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,7 +69,7 @@ def _show(trials: list[Trial]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from backproof.diagnosis.confusion import by_equation, summary
+    from backproof.diagnosis.confusion import RESULTS, by_equation, summary
 
     console = Console(highlight=False, width=None if Console().is_terminal else 140)
     table = Table(box=box.SIMPLE, title="planted faults: on how many networks found, and how named")

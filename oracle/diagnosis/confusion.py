@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from backproof.judging.bounds import Bounds
 from backproof.judging.verdicts import Check, Verdict
 
 Result = Literal["rightly", "among equals", "wrongly", "unexplained", "equivalent"]
+RESULTS: Final[tuple[Result, ...]] = get_args(Result)
 
 QUANTITIES: Final = ("loss", "delta", "bias", "weight", "input", "call")
 """What a check compares, and the call itself, which may fail."""
@@ -301,5 +302,4 @@ def by_equation(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
 
 def summary(trials: Sequence[Trial]) -> dict[Result, int]:
     """How many trials ended in which way."""
-    results: tuple[Result, ...] = ("rightly", "among equals", "wrongly", "unexplained", "equivalent")
-    return {result: sum(trial.result == result for trial in trials) for result in results}
+    return {result: sum(trial.result == result for trial in trials) for result in RESULTS}
