@@ -17,7 +17,7 @@ from backproof.truth.arithmetic import Arithmetic, Forms, Kinks
 
 if TYPE_CHECKING:
     from backproof.truth.exact import Enclosure
-    from backproof.truth.vectors import Level as RecordedLevel
+    from backproof.truth.recording import Level as RecordedLevel
 
 Array = NDArray[Any]
 Level = Literal["accurate", "textbook", "kink", "same side"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -20,7 +20,8 @@ SCHEMA: Final = 1
 """Counted up when a name, an order or a meaning below changes, or the arrays that an id stands for."""
 CONTENT: Final = "backproof vectors"
 """What the metadata call the file, under "content"."""
-LEVELS: Final = ("accurate", "textbook", "kink")
+Level = Literal["accurate", "textbook", "kink"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 """The bounds from the tightest to the widest; of a wider one only the arrays that differ are written."""
 NO_CHECKSUM: Final = "0" * 64
 """What stands in place of the checksum while it is computed."""

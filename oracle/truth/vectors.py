@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 from backproof.cases.gradients import Array, Gradients
 from backproof.cases.spec import NetworkSpec
-from backproof.truth.recording import CONTENT, LONGEST_HEADER, NO_CHECKSUM, SCHEMA, inputs_of
+from backproof.truth.recording import CONTENT, LONGEST_HEADER, NO_CHECKSUM, SCHEMA, Level, inputs_of
 
 _SOMETHING_ELSE: Final = (
     (b"PK\x03\x04", "a zip archive, as PyTorch and NumPy save them"),
@@ -33,9 +33,6 @@ _SOMETHING_ELSE: Final = (
     (b"\x1f\x8b", "compressed: unpack it first"),
     (b"{", "JSON"),
 )
-Level = Literal["accurate", "textbook", "kink"]
-"""The bounds that are recorded, from the tightest to the widest."""
-
 _AGAIN: Final = "Record it again: backproof record --help"
 _CHUNK: Final = 1 << 20
 
