@@ -39,6 +39,9 @@ UNNAMED_DTYPES: Final = Unnamed(DTYPES)
 SPANS: Final = ("depth", "width", "output_width", "batch_size")
 """The fields that are a (low, high) pair, and may be written as a single number."""
 
+_DEPTH: Final = (1, 6)
+_WIDTH: Final = (1, 16)
+
 _ELEMENTWISE: Final = tuple(name for name, entry in ACTIVATIONS.items() if not entry.rowwise)
 _ROWWISE: Final = tuple(name for name, entry in ACTIVATIONS.items() if entry.rowwise)
 _ALL_ELEMENTWISE: Final = tuple(formula for name in _ELEMENTWISE for formula in variants(name))
@@ -82,8 +85,8 @@ class Domain:
     def __init__(
         self,
         *,
-        depth: Numbers = (1, 6),
-        width: Numbers = (1, 16),
+        depth: Numbers = _DEPTH,
+        width: Numbers = _WIDTH,
         output_width: Numbers | None = None,
         batch_size: Numbers = (1, 32),
         activations: Names = _ELEMENTWISE,
@@ -136,14 +139,13 @@ class Domain:
     def _checked_against(self, widths: tuple[int, ...]) -> Range:
         """The depth that `widths` fix. A field that was left at its default says nothing against them."""
         hidden = widths[1:-1]
-        for name, numbers in (
-            ("depth", (len(widths) - 1,)),
-            ("width", widths[: -1 if self.output_width is not None else None]),
-            ("output_width", widths[-1:]),
+        for name, default, numbers in (
+            ("depth", _DEPTH, (len(widths) - 1,)),
+            ("width", _WIDTH, widths[: -1 if self.output_width is not None else None]),
+            ("output_width", None, widths[-1:]),
         ):
             span = getattr(self, name)
-            default = span is None or span == _FREE[name]
-            if not default and any(not span[0] <= number <= span[1] for number in numbers):
+            if span != default and any(not span[0] <= number <= span[1] for number in numbers):
                 raise DomainError(f"widths={widths} and {name}={span} exclude each other")
         if self.same_width and len(set(hidden)) > 1:
             raise DomainError(f"widths={widths} and same_width=True exclude each other: the hidden widths are {hidden}")
@@ -265,9 +267,6 @@ def _written(name: str, value: object) -> object:
     if all(isinstance(entry, str) for entry in value):
         return named(value)
     return value[0] if name in SPANS and value[0] == value[1] else value
-
-
-_FREE: Final = {"depth": (1, 6), "width": (1, 16), "output_width": None}
 
 
 @lru_cache(maxsize=64)
