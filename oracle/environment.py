@@ -18,6 +18,11 @@ def version(package: str) -> str | None:
         return None
 
 
+def release(version: str | None) -> str:
+    """A version without that of its build: 2.13.0 of 2.13.0+cpu; "" of None."""
+    return (version or "").partition("+")[0]
+
+
 def environment() -> dict[str, Any]:
     """Versions of Python and of the packages that compute, the machine's architecture, and NumPy's BLAS."""
     import numpy as np

@@ -21,7 +21,7 @@ from backproof.candidates.contract import Candidate
 from backproof.cases.domain import Domain, DomainError
 from backproof.cases.spec import NetworkSpec
 from backproof.contact.probe import first_contact
-from backproof.environment import version
+from backproof.environment import release, version
 from backproof.examine import Truth
 from backproof.outcome import Report
 from backproof.reports.baselines import CALL, VERDICTS, Baseline, BaselineError, Key, Row, Verdicts, allowed
@@ -181,7 +181,7 @@ def compared(name: str, domain: Domain, baseline: Baseline, report: Report) -> G
     if report.verdict != "agrees":
         beside.append(f"the verdict on these networks as a whole is {report.verdict}")
     notes = []
-    torch = _torch()
+    torch = release(version("torch"))
     if baseline.reference == "torch" and torch != baseline.torch:
         notes.append(f"the baseline was made against PyTorch {baseline.torch}, this run against {torch}")
     if now:
@@ -277,7 +277,7 @@ def accepted(
             cases=cases,
             seed=seed,
             reference=truth,
-            torch=_torch() if truth == "torch" else "",
+            torch=release(version("torch")) if truth == "torch" else "",
             backproof=version("backproof") or "",
             domain=json.dumps(domain.settings(), sort_keys=True),
             networks=digest(drawn(domain, seed=seed, cases=cases)),
@@ -323,11 +323,6 @@ def verdicts_of(report: Report) -> dict[str, dict[str, str]]:
 def digest(specs: Iterable[NetworkSpec]) -> str:
     """By what the same networks are recognised."""
     return hashlib.sha256("\n".join(spec.id for spec in specs).encode()).hexdigest()[:16]
-
-
-def _torch() -> str:
-    """PyTorch's version, without that of its build."""
-    return (version("torch") or "").partition("+")[0]
 
 
 def _domain(baseline: Baseline) -> Domain:

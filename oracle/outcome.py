@@ -15,7 +15,7 @@ from backproof.campaign.tally import Tally
 from backproof.cases.domain import Domain
 from backproof.diagnosis.card import Hints
 from backproof.diagnosis.diagnosis import EQUATIONS, Findings
-from backproof.environment import version
+from backproof.environment import release, version
 from backproof.examine import Truth
 from backproof.judging.verdicts import Verdict
 from backproof.reports.columns import ROWS
@@ -126,10 +126,10 @@ class Report:
     def reference(self) -> str:
         """What was held to be right, as people are told it."""
         if self.replay is not None:
-            return f"PyTorch {self.replay.torch.partition('+')[0]}, recorded in {self.replay.file}"
+            return f"PyTorch {release(self.replay.torch)}, recorded in {self.replay.file}"
         if self.truth == "exact":
             return "exact arithmetic"
-        return f"PyTorch {(version('torch') or '').partition('+')[0]}"
+        return f"PyTorch {release(version('torch'))}"
 
     def frame(self, name: str) -> pd.DataFrame:
         """A table as a pandas frame.  Raises LookupError where it was not kept."""

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from backproof.environment import environment, version
+from backproof.environment import environment, release, version
 
 
 def test_environment_names_versions_and_blas():
@@ -14,6 +14,11 @@ def test_environment_names_versions_and_blas():
     assert found["packages"]["torch"] == version("torch")
     assert found["blas"]["name"]
     assert json.loads(json.dumps(found)) == found == environment()
+
+
+def test_release_leaves_out_the_build():
+    """The same PyTorch is built for many machines."""
+    assert [release(text) for text in ("2.13.0+cpu", "2.13.0", "", None)] == ["2.13.0", "2.13.0", "", ""]
 
 
 def test_version_of_what_is_not_installed_is_none():
