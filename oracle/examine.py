@@ -8,7 +8,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
-from backproof.candidates.builtin import Torch
 from backproof.candidates.contract import Answer, Candidate
 from backproof.candidates.wording import said
 from backproof.cases.case import Case
@@ -123,7 +122,7 @@ class Examiner:
             checks = self.settlement.settle(case, checks, bounds.wide)
         checks = arbitrate(case, checks, answer, reference, bounds)
         checks = self.settlement.add_up(case, checks, answer)
-        if isinstance(self.candidate, Torch):
+        if getattr(self.candidate, "deviates_as_listed", False):
             checks = tuple(_own_deviation(case, check) for check in checks)
         if self.certificate is not None:
             self.certificate.add(case, answer, bounds)
@@ -134,13 +133,11 @@ class Examiner:
 
     def _traces(self, case: Case, answer: Answer, bounds: Bounds, *, right: bool) -> tuple[Check, ...]:
         """What further calls show; once also with data of an integer type, which a program's digits do not have."""
-        from backproof.candidates.process import ProcessCandidate
-
         asked = partial(ask, self.candidate)
         found = tuple(traces(asked, case, answer, bounds, self.reference if right else None))
         if not found and not self._asked_in_integers:
             self._asked_in_integers = True
-            if not isinstance(self.candidate, ProcessCandidate):
+            if not getattr(self.candidate, "is_program", False):
                 found = tuple(typed(asked, case))
         return found
 

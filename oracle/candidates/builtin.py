@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import ClassVar, Final
 
 from backproof.candidates.contract import Answer, Candidate
 from backproof.cases.case import Case
@@ -51,6 +51,8 @@ class Torch:
 
     name: Final = "torch"
     text: Final = "torch"
+    deviates_as_listed: ClassVar[bool] = True
+    """Whether a failure of it may be one of PyTorch's listed deviations, which are its own."""
 
     def __init__(self) -> None:
         self.domain = Domain()

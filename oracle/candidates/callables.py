@@ -51,6 +51,9 @@ class FunctionCandidate:
     text: str | None = None
     patience: Patience = field(default_factory=Patience, compare=False, repr=False)
 
+    is_program: ClassVar[bool] = False
+    """Whether it is asked in JSON, whose numbers have no type."""
+
     @property
     def kind(self) -> Kind:
         """What it returns: gradients, or the parameters after a step."""

@@ -35,6 +35,7 @@ class ProcessCandidate(FunctionCandidate):
     numbers: Iterator[int] = field(compare=False, repr=False)
     says_domain: bool
 
+    is_program: ClassVar[bool] = True
     travels: ClassVar[bool] = True
     """Whether a pickle of it works in another process: with a program of its own."""
 

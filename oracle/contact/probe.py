@@ -19,7 +19,6 @@ import numpy as np
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Candidate, CandidateError
 from backproof.candidates.layout import WORDS, Declaration, Layout
-from backproof.candidates.process import ProcessCandidate
 from backproof.cases.case import Case, build_case
 from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, accepts, target_kind
 from backproof.cases.domain import DEFAULT_DOMAIN
@@ -80,7 +79,7 @@ def first_contact(candidate: Candidate, *, truth: Truth = "torch") -> None:
     # What failed here was a question that nobody had promised to answer.
     candidate.patience.answered()
     if found is not None and not found.silent:
-        raise FirstContactError(told(candidate.name, found, program=isinstance(candidate, ProcessCandidate)))
+        raise FirstContactError(told(candidate.name, found, program=candidate.is_program))
 
 
 def _refuse_built_in_rate(candidate: FunctionCandidate, truth: Truth) -> None:
@@ -104,7 +103,7 @@ def _refuse_built_in_rate(candidate: FunctionCandidate, truth: Truth) -> None:
     seems = f"{rate:.6g}" if 0.0 < rate < np.inf else "0.1"
     if seems == "1":
         return  # more likely forgotten than built in: the diagnosis has a name for that
-    say = f'"learning_rate":{seems}' if isinstance(candidate, ProcessCandidate) else f"learning_rate={seems}"
+    say = f'"learning_rate":{seems}' if candidate.is_program else f"learning_rate={seems}"
     raise FirstContactError(
         f"{candidate.name} takes the same step whatever learning_rate it is called with, and nothing was checked. If "
         f'its code has one built in, it says so beside the kind "step", for instance {say}; else it should use the one '
