@@ -175,16 +175,3 @@ def ask(candidate: Candidate, case: Case) -> Answer:
 def changes(answer: Answer) -> tuple[Check, ...]:
     """The verdict on a call that changed what it was handed; none where it did not."""
     return (whole_call(Verdict.MUTATED_INPUT, f"the call changed {answer.mutated}"),) if answer.mutated else ()
-
-
-def told(check: Check) -> str:
-    """A check in one line, for people."""
-    if check.max_abs_error is None:
-        return f"  {check.name}: {check.verdict}{f', {check.note}' if check.note else ''}"
-    at = f"[{', '.join(map(str, check.worst_index))}]" if check.worst_index else ""
-    exact = "" if check.exact_value is None else f", exactly {check.exact_value!r}"
-    note = f" ({check.note})" if check.note else ""
-    return (
-        f"  {check.name}{at}: {check.verdict}{note}; got {check.candidate_value!r}, wanted {check.reference_value!r}"
-        f"{exact}; rounding explains {check.bound:.2g}; {check.mismatched} of {check.entries} entries exceed it"
-    )

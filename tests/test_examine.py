@@ -13,8 +13,8 @@ from backproof.cases import NetworkSpec, SpecError, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
 from backproof.comparison import Bounds
-from backproof.examine import Examiner, ReferenceMissingError, ask, examine, reference_of, told
-from backproof.judging.verdicts import Verdict, whole_call
+from backproof.examine import Examiner, ReferenceMissingError, ask, examine, reference_of
+from backproof.judging.verdicts import Verdict
 from backproof.sessions.assertion import GradientError
 from backproof.settling.certificate import Certificate
 from backproof.truth import autograd, exact
@@ -237,14 +237,6 @@ def test_check_gradients_passes_and_fails_a_test():
     assert lines[0].endswith("8 of 8 entries exceed it")
     with pytest.raises(CandidateError):
         check_gradients("scrach", CASE)
-
-
-def test_told_is_a_line_for_people():
-    """With numbers where there are any, and the reason where there are none."""
-    assert told(whole_call(Verdict.ERROR, "ValueError: no")) == "  the call itself: error, ValueError: no"
-    loss = examine(Scripted(lambda n, case: replace(right(case), loss=np.asarray(7.0))), CASE)[0]
-    assert told(loss).startswith("  loss: disagree; got 7.0, wanted ")
-    assert ", exactly " in told(loss)
 
 
 REFUSED = "16-14-4-1,softplus=1+1000-gelu=tanh-sigmoid,bce,batchmean,n27,f64,saturated,s59842573"

@@ -158,14 +158,27 @@ def of_the_call(check: Check, candidate: str) -> str:
     return check.note or check.verdict.value
 
 
+def told(check: Check) -> str:
+    """A check in one line, for people."""
+    if check.max_abs_error is None:
+        return f"  {check.name}: {check.verdict}{f', {check.note}' if check.note else ''}"
+    at = f"[{', '.join(map(str, check.worst_index))}]" if check.worst_index else ""
+    exact = "" if check.exact_value is None else f", exactly {check.exact_value!r}"
+    note = f" ({check.note})" if check.note else ""
+    return (
+        f"  {check.name}{at}: {check.verdict}{note}; got {check.candidate_value!r}, wanted {check.reference_value!r}"
+        f"{exact}; rounding explains {check.bound:.2g}; {check.mismatched} of {check.entries} entries exceed it"
+    )
+
+
 def _by_hand(shown: Exhibit, candidate: str) -> Iterator[Line]:
     """The smallest network written out, and the first wrong number beside the right one."""
     case = shown.case
     arrays = [*case.weights, *(bias for bias in case.biases if bias is not None), case.x, case.y]
     if sum(array.size for array in arrays) <= MOST_NUMBERS:
         yield "By hand", _given(case)
-        for told in _forward(case):
-            yield "", told
+        for text in _forward(case):
+            yield "", text
     else:
         yield "By hand", f"{_sizes(case)}: too many numbers to write out; the first wrong one is"
     if shown.answer.learning_rate is not None:

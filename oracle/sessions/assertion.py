@@ -16,10 +16,10 @@ from backproof.candidates.handed import Network
 from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import card
-from backproof.diagnosis.card import Hints, check_hints
+from backproof.diagnosis.card import Hints, check_hints, told
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.evidence import Exhibit, Inquiry
-from backproof.examine import ReferenceMissingError, examine, told
+from backproof.examine import ReferenceMissingError, examine
 from backproof.judging.verdicts import Check, Verdict
 from backproof.sessions.witnesses import WITNESSES
 

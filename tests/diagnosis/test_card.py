@@ -11,6 +11,7 @@ from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
+from backproof.comparison import Bounds, compare
 from backproof.diagnosis import card, naming
 from backproof.diagnosis.card import LABEL_WIDTH, lines, place
 from backproof.diagnosis.diagnosis import Diagnosis, Findings, diagnose, diagnose_answer
@@ -18,6 +19,7 @@ from backproof.diagnosis.equations import Charges
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME, FAULTS
 from backproof.diagnosis.faults.planting import Plant, Planted
+from backproof.examine import reference_of
 from backproof.judging.verdicts import Verdict, whole_call
 from backproof.scratch import Backprop
 
@@ -324,3 +326,13 @@ def test_call_that_returned_something_else_is_told_as_its_doing(candidate, told)
     """In a sentence about what the candidate is to its author."""
     assert card.of_the_call(whole_call(Verdict.ERROR, "returned a tuple of length 2; wanted 3"), candidate) == told
     assert card.of_the_call(whole_call(Verdict.ERROR, "ValueError: no"), candidate) == "ValueError: no"
+
+
+def test_told_is_a_line_for_people():
+    """With numbers where there are any, and the reason where there are none."""
+    assert card.told(whole_call(Verdict.ERROR, "ValueError: no")) == "  the call itself: error, ValueError: no"
+    case = build_case(NetworkSpec.parse("3-4-2,sigmoid,half_squared_error,sum,n5,f64,normal,s7"))
+    answer = dataclasses.replace(Scratch().answer(case), loss=np.asarray(7.0))
+    loss = compare(case, answer, reference_of("torch")(case), Bounds(case))[0]
+    assert card.told(loss).startswith("  loss: disagree; got 7.0, wanted ")
+    assert ", exactly " in card.told(loss)
