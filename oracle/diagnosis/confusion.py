@@ -25,7 +25,7 @@ from backproof.comparison import compare
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.diagnosis.faults import BY_NAME, FAULTS, Fault
 from backproof.diagnosis.faults.planting import Plant, Planted
-from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, arrays, same, sizes, together
+from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, agree, arrays, together
 from backproof.examine import Examiner
 from backproof.judging.bounds import Bounds
 from backproof.judging.verdicts import Check, Verdict
@@ -261,8 +261,7 @@ def _differ(first: Hypothesis, second: Hypothesis, case: Case) -> bool:
     if one.failure is not None or other.failure is not None:
         return one.failure != other.failure
     own, right = arrays(one), arrays(other)
-    size = sizes(right)
-    return own.keys() != right.keys() or not all(same(own[key], right[key], size[key]) for key in own)
+    return own.keys() != right.keys() or not agree(own, right)
 
 
 def confusion(trials: Sequence[Trial]) -> dict[tuple[str, str], int]:

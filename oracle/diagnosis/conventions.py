@@ -11,12 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from backproof.cases.case import Case
 from backproof.cases.catalogue import LOSSES, Formula, SpecError, accepts, target_kind
 from backproof.diagnosis.evidence import Exhibit
-from backproof.diagnosis.hypotheses import RIGHT, Arrays, arrays, same, sizes
+from backproof.diagnosis.hypotheses import RIGHT, Arrays, agree, arrays
 
 FACTORS: Final = ((1.0, ""), (0.5, "1/2 "), (2.0, "2 "), (-1.0, "-"))
 """Constant factors that people write before a loss, with how they are told."""
@@ -141,6 +139,4 @@ def _fits(exhibit: Exhibit, answer: Arrays | None, *, gradients: bool) -> bool:
     own = {
         key: array for key, array in arrays(exhibit.answer).items() if (key[0] != "loss") == gradients and key in answer
     }
-    size = sizes(answer)
-    with np.errstate(all="ignore"):
-        return bool(own) and all(same(array, answer[key], size[key]) for key, array in own.items())
+    return bool(own) and agree(own, answer)

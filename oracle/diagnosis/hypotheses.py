@@ -126,6 +126,12 @@ def same(own: Array, other: Array, size: float) -> bool:
         return bool((np.abs(own[finite] - other[finite]) <= limit).all())
 
 
+def agree(own: Arrays, other: Arrays) -> bool:
+    """Whether every array that both have is the same in both."""
+    size = sizes(own)
+    return all(same(array, other[key], size[key]) for key, array in own.items() if key in other)
+
+
 class _Shares(dict[type, float]):
     """Type of a number -> sqrt(u) of it; that of float64 for whole numbers."""
 

@@ -23,7 +23,7 @@ from backproof.diagnosis.evidence import Exhibit, Inquiry, restated
 from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.faults.factors import FACTORS
 from backproof.diagnosis.faults.planting import CONDITIONS, Plant
-from backproof.diagnosis.hypotheses import RIGHT, Arrays, Hypothesis, arrays, same, singles, sizes, together
+from backproof.diagnosis.hypotheses import RIGHT, Arrays, Hypothesis, agree, arrays, same, singles, sizes, together
 
 PARTNERS: Final = 12
 """How many single faults that explain a part are combined with every other."""
@@ -65,6 +65,7 @@ class _Read:
         self.off = {key for key, array in self.own.items() if not self._same(array, self.right.get(key), key)}
 
     def _same(self, own: np.ndarray, other: np.ndarray | None, key: tuple[str, int]) -> bool:
+        """Not `agree`: the size is that of the right array, and one that a hypothesis does not have is another."""
         with np.errstate(all="ignore"):
             return other is not None and same(own, other, self.sizes.get(key, 0.0))
 
@@ -264,10 +265,4 @@ def _further(inquiry: Inquiry, wrong: Sequence[Exhibit]) -> Iterable[NetworkSpec
 
 def _differ(answers: Sequence[Arrays]) -> bool:
     first = answers[0]
-    magnitudes = sizes(first)
-    with np.errstate(all="ignore"):
-        return any(
-            other.keys() != first.keys()
-            or not all(same(array, other[key], magnitudes[key]) for key, array in first.items())
-            for other in answers[1:]
-        )
+    return any(other.keys() != first.keys() or not agree(first, other) for other in answers[1:])

@@ -18,7 +18,7 @@ from backproof.cases.domain import Domain
 from backproof.cases.settings import DomainError
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis.evidence import Exhibit, Inquiry
-from backproof.diagnosis.hypotheses import Hypothesis, arrays, same, singles, sizes
+from backproof.diagnosis.hypotheses import Hypothesis, agree, arrays, singles
 from backproof.diagnosis.naming import Named
 
 FAMILIAR: Final = ("identity", "sigmoid", "tanh", "relu", "softmax", "mse", "half_squared_error", "cross_entropy")
@@ -101,9 +101,7 @@ def reproduces(hypothesis: Hypothesis, exhibit: Exhibit) -> bool:
     answer = hypothesis.answer(exhibit.case)
     if answer.failure is not None or exhibit.answer.failure is not None:
         return answer.failure is not None and exhibit.answer.failure is not None
-    planted, own = arrays(answer), arrays(exhibit.answer)
-    size = sizes(planted)
-    return all(same(array, planted[key], size[key]) for key, array in own.items() if key in planted)
+    return agree(arrays(exhibit.answer), arrays(answer))
 
 
 def _around(domain: Domain, spec: NetworkSpec) -> list[Domain]:

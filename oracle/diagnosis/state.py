@@ -20,7 +20,7 @@ from backproof.cases.domain import Domain
 from backproof.diagnosis.evidence import Exhibit
 from backproof.diagnosis.faults import FAULTS
 from backproof.diagnosis.faults.planting import Plant, Planted
-from backproof.diagnosis.hypotheses import Arrays, Hypothesis, arrays, same, sizes
+from backproof.diagnosis.hypotheses import Arrays, Hypothesis, agree, arrays
 from backproof.examine import ask
 
 ASKED: Final = 16
@@ -182,5 +182,4 @@ def _change(found: Sequence[Arrays], at: int) -> Arrays:
 
 
 def _alike(first: Arrays, second: Arrays) -> bool:
-    size = sizes(first)
-    return first.keys() == second.keys() and all(same(first[key], second[key], size[key]) for key in first)
+    return first.keys() == second.keys() and agree(first, second)

@@ -8,7 +8,7 @@ from backproof.candidates.contract import Answer
 from backproof.cases import NetworkSpec, build_case
 from backproof.diagnosis.faults import BY_NAME, FAULTS
 from backproof.diagnosis.faults.planting import Plant
-from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, arrays, same, singles, sizes, together
+from backproof.diagnosis.hypotheses import RIGHT, Hypothesis, agree, arrays, same, singles, sizes, together
 
 CASE = build_case(NetworkSpec.parse("3-4-2,tanh-sigmoid,mse,sum,n5,f64,normal,s1,bias=01"))
 
@@ -52,6 +52,16 @@ def test_same_wants_one_shape_and_one_pattern_of_what_is_not_finite():
     assert not same(np.ones(2), np.array([1.0, np.nan]), 1.0)
     assert not same(np.ones((1, 2)), np.ones(2), 1.0)
     assert same(np.empty(0), np.empty(0), 0.0)
+
+
+def test_answers_agree_in_what_both_have():
+    """Each array by its own size, whichever comes first."""
+    small, large, wrong = np.array([1e-6, 0.0]), np.array([1e6, 1.0]), np.array([1.1e-6, 0.0])
+    both = {("bias", 1): small, ("weight", 1): large}
+    assert agree(both, {("weight", 1): large + 1e-3})
+    assert agree({}, both)
+    for own, other in ((both, {**both, ("bias", 1): wrong}), ({**both, ("bias", 1): wrong}, both)):
+        assert not agree(own, other)
 
 
 def test_arrays_of_an_answer_have_a_layer_each():
