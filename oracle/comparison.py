@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,45 +19,17 @@ from backproof.cases.gradients import Gradients
 from backproof.judging import doubts
 from backproof.judging.bounds import Bounds, Level, Pair
 from backproof.judging.doubts import decides, entry, hides
+from backproof.judging.offered import Offered, given_for
 from backproof.judging.verdicts import Check, Verdict, whole_call
 from backproof.truth.arithmetic import Arithmetic, own_dtype
 
-__all__ = ["Bounds", "Check", "Offered", "Verdict", "compare", "deviation", "whole_call"]
+__all__ = ["Bounds", "Check", "Verdict", "compare", "deviation", "whole_call"]
 
 Array = NDArray[Any]
 
 # The smallest positive double stands for a bound of zero in error / bound: then 0 / 0 is 0, and x / 0 is above 1
 # for every x but this one.
 SMALLEST = 5e-324
-
-
-class Offered(Protocol):
-    """What a candidate gave, in the default layout; None stands for what it did not return."""
-
-    @property
-    def loss(self) -> Array | None:
-        """C, or the unreduced losses."""
-        ...
-
-    @property
-    def weights(self) -> Sequence[Array | None]:
-        """dC/dW per layer, (O, I)."""
-        ...
-
-    @property
-    def biases(self) -> Sequence[Array | None]:
-        """dC/db per layer, (O,)."""
-        ...
-
-    @property
-    def inputs(self) -> Array | None:
-        """dC/dx, (N, I)."""
-        ...
-
-    @property
-    def deltas(self) -> Sequence[Array | None] | None:
-        """dC/dz per layer, (N, O)."""
-        ...
 
 
 def compare(case: Case, offered: Offered, reference: Gradients, bounds: Bounds) -> tuple[Check, ...]:
@@ -87,14 +59,6 @@ def _position(layer: int | None, depth: int) -> str:
     if layer is None:
         return ""
     return "output" if layer == depth else "first" if layer == 1 else "hidden"
-
-
-def given_for(offered: Offered, quantity: str, layer: int | None) -> Array | None:
-    """What was offered for a quantity of the reference."""
-    if layer is None:
-        return offered.loss if quantity == "loss" else offered.inputs
-    arrays = offered.weights if quantity == "weight" else offered.biases if quantity == "bias" else offered.deltas
-    return None if arrays is None else arrays[layer - 1]
 
 
 def _without_numbers(quantity: str, layer: int | None, position: str, given: Array | None, wanted: Array) -> Check:

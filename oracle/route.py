@@ -27,7 +27,7 @@ from backproof.campaign.groups import Group, groups
 from backproof.campaign.journal import Journal, Notice, finished, left_off, open_journal
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.tally import Tally
-from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError, load
+from backproof.candidates.contract import TIMEOUT, Candidate, load_one
 from backproof.candidates.finding import text_of
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
@@ -101,7 +101,7 @@ def check(
     check_hints(hints)
     recorded = None if vectors is None else Vectors(vectors)
     truth = truth if recorded is None else "exact"
-    subject = _one(candidate, timeout)
+    subject = load_one(candidate, timeout=timeout, apart=True)
     if not ids and recorded is None and scheduler is None and workers_for(cases or CASES, workers) > 1:
         get_ready()  # before PyTorch is loaded here, so that both take place at once
     reference_of(truth)
@@ -271,15 +271,6 @@ def _grouped(
     if findings is None or not tally.wrong_cases:
         return ()
     return groups(subject, tally, findings, domain=domain, truth=truth)
-
-
-def _one(candidate: object, timeout: float) -> Candidate:
-    """The one candidate that is meant; a Python function that a text names runs in a process of its own."""
-    found = load(candidate, timeout=timeout, apart=True)
-    if len(found) != 1:
-        names = ", ".join(one.name for one in found)
-        raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {names}")
-    return found[0]
 
 
 @contextmanager

@@ -25,10 +25,10 @@ from backproof.cases.domain import DEFAULT_DOMAIN
 from backproof.cases.gradients import Array, Gradients
 from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec
-from backproof.comparison import given_for
 from backproof.contact.proposal import Contact, Convention, told
 from backproof.examine import Truth, ask, reference_of
 from backproof.judging.bounds import Bounds
+from backproof.judging.offered import given_for
 
 Reference = Callable[[Case], Gradients]
 

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from backproof.cases.gradients import Array
-from backproof.comparison import given_for
 from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.diagnosis.faults import FAULTS
 from backproof.diagnosis.faults.planting import Plant
 from backproof.diagnosis.hypotheses import Hypothesis
 from backproof.judging.bounds import Bounds
+from backproof.judging.offered import given_for
 
 FULL: Final = 15
 """Digits from which on a number was not printed short: its last ones may be zeros by chance."""

@@ -29,7 +29,7 @@ import numpy as np
 
 from backproof.cases.case import Case
 from backproof.cases.gradients import ReadOff
-from backproof.comparison import Offered
+from backproof.judging.offered import Offered
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, lowest
 from backproof.truth.layer_bounds import Jacobian, Parameters, activation, preactivation, upstream
 from backproof.truth.objective_bounds import objective, penalty_gradient

@@ -19,9 +19,10 @@ import numpy as np
 
 from backproof.cases.case import Array, Case
 from backproof.cases.gradients import Gradients
-from backproof.comparison import SMALLEST, Offered, deviation, given_for
+from backproof.comparison import SMALLEST, deviation
 from backproof.judging.bounds import Bounds, Key
 from backproof.judging.doubts import entry, shows
+from backproof.judging.offered import Offered, given_for
 from backproof.judging.verdicts import Check, Verdict
 from backproof.truth.arithmetic import Arithmetic, own_dtype
 from backproof.truth.objective_bounds import objective

@@ -12,8 +12,9 @@ import numpy as np
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
 from backproof.cases.gradients import Array
-from backproof.comparison import deviation, given_for
+from backproof.comparison import deviation
 from backproof.judging import doubts
+from backproof.judging.offered import given_for
 from backproof.judging.residuals import Residual, residuals
 from backproof.judging.verdicts import Check, Verdict
 from backproof.settling.arbiter import shares_are_true

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from backproof.cases.case import Array, Case
-from backproof.comparison import Offered, given_for
 from backproof.judging.bounds import Bounds
 from backproof.judging.doubts import entry
+from backproof.judging.offered import Offered, given_for
 from backproof.settling.histograms import median, rounded
 from backproof.truth.arithmetic import own_dtype
 

@@ -1,6 +1,7 @@
 """The rounding bounds of what is built from BP0 to BP4: per-sample gradients, the total differential, steps of SGD.
 
-All three follow the errors as `rounding.py` does, by the equations of `layer_bounds.py`; legend and sources: there.
+All three follow the errors as `rounding.py` does, by the equations of `layer_bounds.py`; legend and sources: there. No
+command asks for them: they are what the property tests hold scratch's own such functions to.
 """
 
 from __future__ import annotations

@@ -20,9 +20,7 @@ def sizes(least, most, **limits):
     return st.floats(least, most, **limits).filter(lambda number: number == 0 or abs(number) >= SMALLEST)
 
 
-CHARGED = st.builds(
-    Penalty, sizes(0.0, LARGEST), sizes(0.0, LARGEST), st.booleans(), st.sampled_from(["nothing", "N"])
-)
+CHARGED = st.builds(Penalty, sizes(0.0, LARGEST), sizes(0.0, LARGEST), st.booleans(), st.sampled_from(["nothing", "N"]))
 PENALTIES = st.none() | CHARGED
 
 

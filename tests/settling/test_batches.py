@@ -10,9 +10,10 @@ import pytest
 from backproof.candidates.builtin import Scratch
 from backproof.candidates.contract import Answer
 from backproof.cases import NetworkSpec, build_case
-from backproof.comparison import Bounds, compare, given_for
+from backproof.comparison import Bounds, compare
 from backproof.examine import Examiner, ask
 from backproof.judging import doubts
+from backproof.judging.offered import given_for
 from backproof.judging.verdicts import Verdict
 from backproof.scratch import Backprop
 from backproof.scratch.activations import Tanhshrink
