@@ -23,7 +23,7 @@ _INTEGER_TARGETS: Final = ("class", "classes")
 
 def bias_layout(biases: Sequence[Any] | None) -> Bias:
     """How biases are stored, by the first of them that shows it.  Raises SpecError."""
-    for at, bias in enumerate(biases or ()):
+    for at, bias in enumerate(() if biases is None else _listed(biases, "biases")):
         shape = () if bias is None else _real(bias, f"biases[{at}]").shape
         if len(shape) == 2 and shape != (1, 1):
             return "row" if shape[0] == 1 else "column"
@@ -49,8 +49,12 @@ def case_of(
     Raises SpecError, with the name of what is no array of finite numbers, does not fit, or is no target of the loss.
     """
     y = _real(y, "y")
+    _check_type(loss, "loss", str, "a name, like 'mse'")
+    _check_type(loss_options, "loss_options", Mapping, "a dict of the loss's keywords")
+    _check_type(reduction, "reduction", str, "a name, like 'mean'")
+    _check_type(penalty, "penalty", (Penalty, str, type(None)), "a Penalty, or L1+L2 as a text")
     formula, arrays = _loss(loss, loss_options, y)
-    own = [_numbers(weight, f"weights[{at}]", 2) for at, weight in enumerate(weights)]
+    own = [_numbers(weight, f"weights[{at}]", 2) for at, weight in enumerate(_listed(weights, "weights"))]
     inputs = _numbers(x, "x", 2)
     single = all(array.dtype == np.float32 for array in (*own, inputs))
     dtype = "float32" if single else "float64"
@@ -61,11 +65,13 @@ def case_of(
         raise SpecError("weights must hold one array for each layer; got none")
     _check_chain(own, inputs, layout)
     widths = (own[0].shape[1], *(weight.shape[0] for weight in own))
-    shifts = [None] * depth if biases is None else list(biases)
-    names = [activations] * depth if isinstance(activations, str) else list(activations)
+    shifts = [None] * depth if biases is None else _listed(biases, "biases")
+    names = [activations] * depth if isinstance(activations, str) else _listed(activations, "activations")
     for field, found in (("biases", shifts), ("activations", names)):
         if len(found) != depth:
             raise SpecError(f"{field} must hold one entry for each of {depth} layers; got {len(found)}")
+    for at, name in enumerate(names):
+        _check_type(name, f"activations[{at}]", str, "a name, like 'tanh' or 'leaky_relu=0.2'")
     spec = NetworkSpec(
         widths=widths,
         activations=tuple(Formula.parse(name, ACTIVATIONS, "activation") for name in names),
@@ -130,6 +136,19 @@ def _one_hot(y: Array) -> bool:
     return zeros_and_ones and any(bool((y.sum(axis=axis) == 1).all()) for axis in range(y.ndim))
 
 
+def _listed(value: Any, name: str) -> list[Any]:
+    """The entries, one for each layer.  Raises SpecError where there are none to be had."""
+    try:
+        return list(value)
+    except TypeError:
+        raise SpecError(f"{name} must hold one entry for each layer; got a {type(value).__name__}") from None
+
+
+def _check_type(value: object, name: str, kinds: type | tuple[type, ...], wanted: str) -> None:
+    if not isinstance(value, kinds):
+        raise SpecError(f"{name} must be {wanted}; got {value!r:.60}")
+
+
 def _check_chain(weights: Sequence[Array], x: Array, layout: Layout) -> None:
     """Each layer takes what the one below puts out."""
     widths = [x.shape[1], *(weight.shape[0] for weight in weights)]
@@ -148,7 +167,7 @@ def _real(value: Any, name: str) -> Array:
     """An array of finite real numbers.  Raises SpecError for anything else."""
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of PyTorch that requires grad
         raise SpecError(f"{name} is no array: {error}") from None
     if array.dtype.kind not in "fiub":
         raise SpecError(f"{name} must hold real numbers; got a {type(value).__name__} of dtype {array.dtype}")

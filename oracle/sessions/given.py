@@ -86,6 +86,7 @@ def check_arrays(
         penalty=penalty,
         upstream=upstream,
     )
+    _check_biases(parts.get("biases"), case)
     try:
         answer = read(parts, case, layout)
     except UnreadableError as error:
@@ -168,3 +169,14 @@ def _parts(gradients: object, loss_value: Any) -> dict[str, Any]:
     if loss_value is not None and found.get("loss") is not None:
         raise SpecError("the loss is given twice: as loss_value, and in gradients")
     return found if loss_value is None else {**found, "loss": loss_value}
+
+
+def _check_biases(gradients: object, case: Case) -> None:
+    """Raises SpecError where a db is given for a layer without bias, which nobody would look at."""
+    if isinstance(gradients, (tuple, list)):
+        for at, (gradient, bias) in enumerate(zip(gradients, case.biases, strict=False)):
+            if gradient is not None and bias is None:
+                raise SpecError(
+                    f"gradients have a db for layer {at + 1}, and biases[{at}] is None: give the bias, be it 0, or "
+                    "None for its gradient"
+                )

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from backproof import check_arrays
 from backproof.candidates.builtin import Scratch
@@ -202,6 +203,18 @@ def test_gradients_may_be_what_a_candidate_returns():
         ),
         ({"reduction": "none"}, "upstream belongs to reduction 'none', and is needed there"),
         ({"penalty": "l2"}, "penalty must be L1+L2, then +biases"),
+        ({"penalty": 0.1}, "penalty must be a Penalty, or L1+L2 as a text; got 0.1"),
+        ({"activations": [np.tanh, "tanh"]}, "activations[0] must be a name, like 'tanh' or 'leaky_relu=0.2'; got"),
+        ({"activations": None}, "activations must hold one entry for each layer; got a NoneType"),
+        ({"weights": 3}, "weights must hold one entry for each layer; got a int"),
+        ({"loss": None}, "loss must be a name, like 'mse'; got None"),
+        ({"reduction": None}, "reduction must be a name, like 'mean'; got None"),
+        ({"loss_options": [1]}, "loss_options must be a dict of the loss's keywords; got [1]"),
+        ({"x": torch.ones(5, 3, requires_grad=True)}, "x is no array: Can't call numpy() on Tensor that requires grad"),
+        (
+            {"biases": None},
+            "gradients have a db for layer 1, and biases[0] is None: give the bias, be it 0, or None for its gradient",
+        ),
         ({"x": [[1, 2, np.nan]] * 5}, "x must hold finite numbers; got nan at [0, 2]"),
         ({"weights": [np.zeros((4, 3)), np.full((2, 4), np.inf)]}, "weights[1] must hold finite numbers; got inf at"),
         ({"biases": [[0.0, [1.0]], [0.0, 0.0]]}, "biases[0] is no array: "),
