@@ -12,7 +12,7 @@ import json
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from backproof.campaign.shards import drawn
@@ -326,10 +326,14 @@ def digest(specs: Iterable[NetworkSpec]) -> str:
 
 
 def _domain(baseline: Baseline) -> Domain:
+    wrong = f"the baseline's domain {baseline.domain} is none"
     try:
-        return Domain(**json.loads(baseline.domain))
+        settings = json.loads(baseline.domain)
+        if isinstance(settings, dict) and settings.keys() <= {each.name for each in fields(Domain)}:
+            return Domain(**settings)
     except (ValueError, TypeError, DomainError) as error:
-        raise BaselineError(f"the baseline's domain {baseline.domain} is none: {error}") from None
+        raise BaselineError(f"{wrong}: {error}") from None
+    raise BaselineError(f"{wrong}: wanted a JSON object of fields of Domain")
 
 
 def _of_allowed(each: Held) -> str:

@@ -160,7 +160,7 @@ def read_baseline(path: Path, *, command: str, renew: bool = False) -> Baseline:
     if path.is_dir():
         raise BaselineError(f"{path} is a directory; a baseline is one CSV file")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except FileNotFoundError:
         raise BaselineError(f"there is no baseline {path}. Make one, and commit it:\n    {command}") from None
     except UnicodeDecodeError:
@@ -187,7 +187,7 @@ def read_baseline(path: Path, *, command: str, renew: bool = False) -> Baseline:
     if missing := [name for name in (*_SAID, *([] if old else ["usual"])) if name not in said]:
         raise BaselineError(f"{path} is damaged: no line '# {missing[0]}: ...'. {again}")
     try:
-        return Baseline(
+        found = Baseline(
             candidate=said["candidate"],
             cases=_count(said["cases"], "cases", 1),
             seed=_count(said["seed"], "seed", 0),
@@ -199,8 +199,24 @@ def read_baseline(path: Path, *, command: str, renew: bool = False) -> Baseline:
             verdicts=Verdicts() if old else _verdicts(said),
             rows=() if old else _rows(lines[start:], start + 1),
         )
+        if not old:
+            _check_counts(found)
     except ValueError as error:
         raise BaselineError(f"{path} is damaged: {error}. {again}") from None
+    return found
+
+
+def _check_counts(found: Baseline) -> None:
+    """Raises ValueError where the numbers of cases cannot be true together: so many would be drawn in vain.
+
+    Each case counts in the stratum of its loss and in those of its activations, of which some may have been taken out.
+    """
+    counted = sum(row.cases for row in found.rows)
+    if found.cases > counted:
+        raise ValueError(f"its strata count {counted:,} cases in all, and the line '# cases: ...' says {found.cases:,}")
+    for row in found.rows:
+        if row.cases > found.cases:
+            raise ValueError(f"{row.name} has {row.cases:,} cases of {found.cases:,}")
 
 
 def _stated(line: str) -> tuple[str, str]:
@@ -230,7 +246,7 @@ def _rows(lines: Sequence[str], number: int) -> tuple[Row, ...]:
     found: dict[Key, Row] = {}
     for at, cells in enumerate(reader, number + 1):
         try:
-            row = _row(dict(zip(_COLUMNS, cells, strict=True)))
+            row = _row(cells)
         except ValueError as error:
             raise ValueError(f"line {at}: {error}") from None
         if row.key in found:
@@ -241,7 +257,10 @@ def _rows(lines: Sequence[str], number: int) -> tuple[Row, ...]:
     return tuple(found.values())
 
 
-def _row(cells: Mapping[str, str]) -> Row:
+def _row(written: Sequence[str]) -> Row:
+    if len(written) != len(_COLUMNS):
+        raise ValueError(f"wanted {len(_COLUMNS)} cells, as many as columns; got {len(written)}")
+    cells = dict(zip(_COLUMNS, written, strict=True))
     limit = _number(cells["allowed"], "allowed")
     if not 0.0 < limit <= 1.0:
         raise ValueError(f"allowed is above 0 and at most 1, beyond which a result is wrong; got {cells['allowed']}")
@@ -254,10 +273,17 @@ def _row(cells: Mapping[str, str]) -> Row:
         ),
         cases=_count(cells["cases"], "cases", 0),
         verdicts={word: _count(cells[word], word, 0) for word in VERDICTS},
-        observed=_number(cells["observed"], "observed") if cells["observed"] else None,
+        observed=_observed(cells["observed"]),
         allowed=limit,
         worst_case=cells["worst_case"],
     )
+
+
+def _observed(text: str) -> float | None:
+    found = _number(text, "observed") if text else None
+    if found is not None and not found >= 0.0:
+        raise ValueError(f"observed must be empty or at least 0; got {text}")
+    return found
 
 
 def _count(text: str, name: str, least: int) -> int:
