@@ -56,7 +56,8 @@ def _strata(strata: pa.Table) -> Iterator[Entry]:
         name = " ".join(row[part] for part in ("stratum", "name", "reduction", "dtype") if row[part])
         if row["disagreements"]:
             worst, case = row["worst_error_over_bound"], row["worst_case"]
-            told = f"{row['disagreements']:,} of {row['quantities']:,} quantities disagree"
+            failing, judged = row["disagreements"], row["quantities"]
+            told = f"{failing:,} of {judged:,} quantities disagree" if judged else f"{failing:,} calls have failed"
             if worst is not None:
                 told += f"; error / bound {digits(worst)} at worst, in {case}"
             yield Entry(name, failure=told)

@@ -65,7 +65,7 @@ def write_results(report: Report, *, junit: Path | None = None, summary: Path | 
         place(summary, [as_markdown(str(report), strata, table("scaling", report.scaling)).encode()])
 
 
-def write_error(junit: Path | None, *, suite: str, candidate: str, error: BaseException) -> str:
+def write_error(junit: Path | None, summary: Path | None, *, suite: str, candidate: str, error: BaseException) -> str:
     """A server shows what it is given: a run that could not begin is an error there as well.
 
     Returns what hindered that; empty where nothing did.
@@ -74,12 +74,15 @@ def write_error(junit: Path | None, *, suite: str, candidate: str, error: BaseEx
     from backproof.reports.junit import Entry
     from backproof.reports.junit import junit as as_xml
     from backproof.reports.places import place
+    from backproof.reports.summary import fenced
 
-    if junit is not None:
-        try:
+    try:
+        if junit is not None:
             place(junit, [as_xml(suite, candidate, [Entry("the whole run", error=str(error))])])
-        except ReportError as hindrance:
-            return str(hindrance)
+        if summary is not None:
+            place(summary, [f"# Backproof\n\n{fenced(f'{candidate}: cannot run. {error}')}\n".encode()])
+    except ReportError as hindrance:
+        return str(hindrance)
     return ""
 
 

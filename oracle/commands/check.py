@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import check_files, foreseen, progress, refuse, stdout_to_stderr, stop
+from backproof.commands.terminal import check_files, foreseen, progress, refuse, spare, stdout_to_stderr, stop
 from backproof.reports.columns import ROWS
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "notice": lambda text: typer.echo(f"backproof: {text}", err=True),
         **({} if rows is None else {"rows": rows}),
     }
+    spare(candidate, junit, summary, script)
     try:
         # What a candidate prints must not mix with the verdict, least of all with JSON.
         with stdout_to_stderr():
@@ -153,7 +154,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
             one = as_json or any(place is not None for place in (report, junit, summary))
             outcomes = _checked(candidate, found, fields, settings, one=one)
     except foreseen() as error:
-        refuse(candidate, error, suite="backproof check", junit=junit, as_json=as_json)
+        refuse(candidate, error, suite="backproof check", junit=junit, summary=summary, as_json=as_json)
     _show(outcomes, as_json=as_json)
     _write(outcomes, junit, summary, script)
     raise typer.Exit(_exit_code(outcomes))

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from backproof.commands.terminal import check_files, foreseen, progress, refuse, stdout_to_stderr, stop, without_torch
+from backproof.commands.terminal import (
+    check_files,
+    foreseen,
+    progress,
+    refuse,
+    spare,
+    stdout_to_stderr,
+    stop,
+    without_torch,
+)
 
 if TYPE_CHECKING:
     from backproof.candidates.contract import Candidate
@@ -53,6 +62,7 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
     settings = {"cases": cases, "seed": seed, "truth": reference}
     make = f"backproof guard {shlex.quote(candidate)} --baseline {shlex.quote(str(baseline))} --update"
+    spare(candidate, junit, summary)
     try:
         # What a candidate prints must not mix with the verdict.
         with stdout_to_stderr():
@@ -64,7 +74,9 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
                 guarded = _guarded(subject, baseline, make, workers)
     except foreseen() as error:
         other = ", or hold it to exact arithmetic, which needs none, from now on: --update --reference exact"
-        refuse(candidate, without_torch(error, other), suite="backproof guard", junit=junit, as_json=False)
+        refuse(
+            candidate, without_torch(error, other), suite="backproof guard", junit=junit, summary=summary, as_json=False
+        )
     if update:
         _tell_update(report, baseline)
     _tell(guarded, baseline, make)

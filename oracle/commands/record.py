@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import foreseen, progress, stdout_to_stderr, stop, without_torch
+from backproof.commands.terminal import foreseen, progress, spare, stdout_to_stderr, stop, without_torch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
         batch_size=batch_size,
         penalties=penalties,
     )
+    spare(candidate, out)
     try:
         with stdout_to_stderr():
             size = _recorded(candidate, fields, cases=cases, seed=seed, out=out)

@@ -129,6 +129,15 @@ def _flush() -> None:
         ctypes.CDLL(None).fflush(None)
 
 
+def spare(candidate: str | None, *paths: Path | None) -> None:
+    """Raises typer.BadParameter where a file to be written is the one that a CANDIDATE text names, or a word of it."""
+    file, _, rest = (candidate or "").partition(":")  # a file and a name in it, or exec: and a command
+    own = {Path(word).resolve() for word in (file, *rest.split()) if word}
+    for path in paths:
+        if path is not None and path.is_file() and path.resolve() in own:
+            raise typer.BadParameter(f"{path} is the candidate's own file: it stays as it is. Name another")
+
+
 def check_files(*paths: Path | None) -> None:
     """Raises ReportError where one of these files cannot be written, before a run that ends by writing them.
 
@@ -148,11 +157,13 @@ def check_files(*paths: Path | None) -> None:
             raise ReportError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def refuse(candidate: str, error: BaseException, *, suite: str, junit: Path | None, as_json: bool) -> NoReturn:
-    """`stop`, after the JUnit XML of a run that could not begin; what hinders that is told, but nothing twice."""
+def refuse(
+    candidate: str, error: BaseException, *, suite: str, junit: Path | None, summary: Path | None, as_json: bool
+) -> NoReturn:
+    """`stop`, after the JUnit XML and the summary of a run that could not begin; what hinders that is told once."""
     from backproof.campaign.publication import write_error
 
-    hindrance = write_error(junit, suite=suite, candidate=candidate, error=error)
+    hindrance = write_error(junit, summary, suite=suite, candidate=candidate, error=error)
     if hindrance and hindrance != str(error):
         typer.echo(f"backproof: {hindrance}", err=True)
     stop(candidate, error, as_json=as_json)

@@ -80,10 +80,10 @@ def test_single_files_are_those_of_the_directory(finished: Report, tmp_path: Pat
 def test_an_error_is_told_to_the_server(tmp_path: Path):
     """And what hinders that is returned."""
     told = {"suite": "backproof check", "candidate": "x.py", "error": ValueError("no such file")}
-    assert write_error(None, **told) == ""
-    assert write_error(tmp_path / "j.xml", **told) == ""
+    assert write_error(None, None, **told) == ""
+    assert write_error(tmp_path / "j.xml", tmp_path / "s.md", **told) == ""
     assert '<error message="no such file">' in (tmp_path / "j.xml").read_text()
-    assert write_error(tmp_path, **told) == f"{tmp_path} is a directory: name a file"
+    assert write_error(tmp_path, None, **told) == f"{tmp_path} is a directory: name a file"
 
 
 def test_a_table_of_its_own_is_a_report(tmp_path: Path):

@@ -249,10 +249,22 @@ def test_files_for_a_server(folder: Path):
         in (folder / "out" / "junit.xml").read_text()
     )
     for place in ("out/junit.xml", "out"):
-        refused = run("nothing.py", "--junit", place)
+        refused = run("nothing.py", "--junit", place, "--summary", "out/none.md")
         assert (refused.exit_code, refused.stdout) == (2, "")
     assert 'message="no file nothing.py' in (folder / "out" / "junit.xml").read_text()
+    assert "nothing.py: cannot run. no file nothing.py" in (folder / "out" / "none.md").read_text()
     assert "backproof: out is a directory: name a file" in refused.stderr
+
+
+def test_no_output_takes_the_place_of_the_candidate(folder: Path):
+    """Its source is not to be had again."""
+    source = (folder / "wrong.py").read_text()
+    for option in ("--junit", "--summary", "--script"):
+        refused = run("wrong.py", "--cases", "5", option, "./wrong.py")
+        assert refused.exit_code == 2
+        said = " ".join(re.sub("[│╭╮╰╯─]", " ", refused.stderr).split())
+        assert "wrong.py is the candidate's own file: it stays as it is. Name another" in said
+    assert (folder / "wrong.py").read_text() == source
 
 
 def test_a_file_that_cannot_be_written_is_said_once_and_before_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch):
