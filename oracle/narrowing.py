@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -29,6 +30,28 @@ def narrowed(domain: Domain, **wanted: Any) -> Domain:
             told = f"the candidate supports {name} {_written(has)}; {_written(wants)} was asked for"
             raise DomainError(told + _declares(domain, name))
     return result
+
+
+def like(specs: Sequence[NetworkSpec]) -> Domain:
+    """Networks of no other kind, of any usual size: what a candidate that declares nothing may be asked beside these.
+
+    It was asked for them by name, and so it claims to know their formulas; of others it has claimed nothing.
+    """
+    penalties = {spec.penalty for spec in specs}
+    biases = {has for spec in specs for has in spec.biases}
+    usual = Domain()
+    return Domain(
+        depth=(1, max(usual.depth[1], *(spec.depth for spec in specs))),
+        width=(1, max(usual.width[1], *(width for spec in specs for width in spec.widths))),
+        batch_size=(1, max(usual.batch_size[1], *(spec.batch_size for spec in specs))),
+        activations=tuple(name for spec in specs for name in spec.activations[:-1] or spec.activations),
+        output_activations=tuple(spec.activations[-1] for spec in specs),
+        losses=tuple(spec.loss for spec in specs),
+        reductions=tuple(spec.reduction for spec in specs),
+        dtypes=tuple(spec.dtype for spec in specs),
+        biases="mixed" if len(biases) > 1 else "always" if True in biases else "never",
+        penalties="mixed" if len(penalties) > 1 else next(iter(penalties)) or "none",
+    )
 
 
 def check_named(domain: Domain, spec: NetworkSpec) -> None:

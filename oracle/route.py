@@ -27,7 +27,7 @@ from backproof.campaign.groups import Group, groups
 from backproof.campaign.journal import Journal, Notice, finished, left_off, open_journal
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.tally import Tally
-from backproof.candidates.contract import TIMEOUT, Candidate, load_one
+from backproof.candidates.contract import TIMEOUT, Candidate, declares_nothing, load_one
 from backproof.candidates.finding import text_of
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
@@ -36,7 +36,7 @@ from backproof.diagnosis.card import Hints, check_hints
 from backproof.diagnosis.diagnosis import Findings, diagnose
 from backproof.examine import Truth, reference_of
 from backproof.judging.verdicts import Verdict
-from backproof.narrowing import check_named
+from backproof.narrowing import check_named, like
 from backproof.outcome import Replay, Report
 from backproof.reports import ReportError
 from backproof.reports.columns import ROWS
@@ -97,6 +97,9 @@ def check(
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError, ValueError, or without PyTorch
     ReferenceMissingError, each of which says what to do about it.
     """
+    if domain is not None and not isinstance(domain, Domain):
+        raise TypeError(f"domain: wanted a Domain, like Domain(losses='mse'); got {domain!r:.60}")
+    ids = (ids,) if isinstance(ids, str) else ids
     _check_numbers(cases=cases, workers=workers, stop_after=stop_after, seed=seed, rows=rows)
     check_hints(hints)
     recorded = None if vectors is None else Vectors(vectors)
@@ -132,6 +135,8 @@ def check(
         notice=notice,
         certificate=Certificate() if certify else None,
     )
+    # What nobody has said that it supports is not asked for in order to explain a named network either.
+    beside = like([*map(NetworkSpec.parse, ids)]) if ids and declares_nothing(subject) else domain
     place = None if report is None else Path(report)
     known = None if place is None else fingerprint(subject, tasks[0], ids=wanted.ids, cases=wanted.cases, rows=rows)
     with _journaled(place, known, len(tasks), resume=resume, notice=notice) as campaign.journal:
@@ -140,7 +145,7 @@ def check(
                 for shard in shards:
                     archive.add(shard)
             tally, interrupted = campaign.tally, campaign.interrupted
-            findings = _diagnosed(subject, domain, tally, truth=truth, interrupted=interrupted) if diagnosis else None
+            findings = _diagnosed(subject, beside, tally, truth=truth, interrupted=interrupted) if diagnosis else None
             scales = () if ids or interrupted else tuple(scaling(subject, domain, seed=wanted.seed))
             if findings is not None and any(row.verdict == Verdict.DISAGREE for row in scales):
                 findings = findings.beside_a_contradiction(alone=not tally.wrong_cases)
@@ -162,7 +167,7 @@ def check(
                     ids=wanted.ids if ids else (),
                     replay=wanted.replay,
                     findings=findings,
-                    groups=_grouped(subject, domain, tally, findings, truth=truth),
+                    groups=_grouped(subject, beside, tally, findings, truth=truth),
                     hints=hints,
                 ),
                 {"command": command, "seed": wanted.seed, "cases": wanted.cases, "domain": repr(domain)},

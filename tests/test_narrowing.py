@@ -1,12 +1,13 @@
 """A candidate's domain, narrowed to what somebody asks for, and never widened beyond what it declares."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from backproof.cases.domain import Domain, DomainError
-from backproof.cases.spec import NetworkSpec
-from backproof.narrowing import check_named, narrowed
+from backproof.cases.spec import NetworkSpec, Penalty
+from backproof.narrowing import check_named, like, narrowed
 
 
 def test_narrowed_leaves_out_what_is_not_asked():
@@ -112,3 +113,15 @@ def test_a_named_network_may_have_what_a_domain_leaves_open():
     check_named(fixed, NetworkSpec.parse(CASE.replace("n5", "n6")))
     with pytest.raises(DomainError, match=r"its widths are \(3, 4, 2\), not \(3, 4, 3\)"):
         check_named(fixed, NetworkSpec.parse(CASE.replace("3-4-2", "3-4-3")))
+
+
+@pytest.mark.parametrize("values", ["sum", "mean"])
+def test_networks_like_those_that_were_named(values: str):
+    """Their formulas, reductions and dtypes and no others, in any usual size, and their own."""
+    named = NetworkSpec.parse(f"3-40-2,relu-softmax,categorical_cross_entropy,{values},n50,f32,normal,s0,bias=01")
+    domain = like([named, replace(named, seed=1)])
+    assert domain.contains(named)
+    assert {each.name for each in domain.losses} == {"categorical_cross_entropy"}
+    assert (domain.reductions, domain.dtypes, domain.biases) == ((values,), ("float32",), "mixed")
+    assert (domain.depth, domain.width, domain.batch_size) == ((1, 6), (1, 40), (1, 50))
+    assert like([replace(named, penalty=Penalty(0.1, 0.0, on_biases=False, divided_by="N"))]).penalties.id == "0.1+0+N"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
 
 from numpy.typing import NDArray
@@ -131,6 +132,8 @@ def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) ->
             return (cast("Candidate", candidate),)
         return (finding.wrap(candidate),)
     if candidate in builtin.BUILTIN:
+        if candidate == "torch" and find_spec("torch") is None:
+            raise CandidateError("the candidate torch is PyTorch itself, which is not installed: backproof[torch]")
         return (builtin.BUILTIN[candidate](),)
     if candidate.startswith(PROGRAM):
         from backproof.candidates.process import program
@@ -158,3 +161,8 @@ def load_one(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False
         held = ", ".join(each.name for each in found)
         raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {held}")
     return found[0]
+
+
+def declares_nothing(candidate: object) -> bool:
+    """Whether a candidate has no declared domain, and is asked for the common ground: a function without @candidate."""
+    return getattr(candidate, "declaration", candidate) is None

@@ -29,7 +29,7 @@ from backproof.diagnosis.mistake import RULES, Diagnosis
 from backproof.diagnosis.naming import Named, name
 from backproof.diagnosis.precision import only_as_accurate_as_float32
 from backproof.diagnosis.smallest import shown
-from backproof.diagnosis.untested import reasons
+from backproof.diagnosis.untested import not_finite, reasons
 from backproof.examine import Truth
 from backproof.judging.verdicts import Verdict
 
@@ -174,6 +174,8 @@ def _findings(
         equations = evident.attested(equations)
     if changed and _loss_is_wrong(exhibits):
         equations["loss"] = "not_tested"
+    if not found:
+        equations.update({name: "not_tested" for name in not_finite(exhibits) if equations[name] == "holds"})
     return Findings(
         diagnoses=found,
         equations=equations,

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from backproof.diagnosis.additivity import Additivity
 from backproof.diagnosis.equations import Charges
 from backproof.diagnosis.evidence import Exhibit
+from backproof.judging.verdicts import Verdict
+
+MAKERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"loss": ("loss",), "delta": ("BP1", "BP2"), "bias": ("BP3",), "weight": ("BP4",), "input": ("BP2",)}
+)
+"""Quantity -> the equations that make it."""
+
+
+def not_finite(exhibits: Sequence[Exhibit]) -> frozenset[str]:
+    """The equations that make a number which is not finite, and is in truth: there they were not tested."""
+    wrong = (check for exhibit in exhibits for check in exhibit.checks if check.verdict is Verdict.NON_FINITE)
+    return frozenset(name for check in wrong for name in MAKERS.get(check.quantity, ()))
 
 
 def reasons(
@@ -34,6 +48,8 @@ def _reason(equation: str, exhibits: Sequence[Exhibit], read: Charges, added: Ad
         return "no layer has a bias"
     if equation in ("batch", "scale") and not added.tested:
         return "no batch could be taken apart into its samples"
+    if equation in not_finite(exhibits):
+        return "numbers that it makes are not finite, and are in truth"
     if equation in read.suspect:
         return "it or another equation is wrong: these numbers do not tell which"
     if equation in ("batch", "scale"):

@@ -30,7 +30,9 @@ def example(report: Report) -> Iterator[Text | Labelled]:
         return
     if report.findings is not None and report.findings.diagnoses:
         for label, told in card.lines(report.findings, candidate=report.candidate, hints=report.hints):
-            if label == "Again":
+            if not label and not told:
+                yield Text()  # between two mistakes
+            elif label == "Again":
                 if report.findings.shown is not None:
                     yield from _again(report, report.findings.shown.case.spec.id)
             else:

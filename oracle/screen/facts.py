@@ -16,8 +16,8 @@ from backproof.screen.labels import QUANTITIES, SINGULAR, Labelled, labelled, ma
 
 
 def facts(report: Report) -> Iterator[Text | Labelled]:
-    """All of them: those of each quantity where cases were named, else counts."""
-    yield from _each(report) if report.ids else _counts(report)
+    """All of them: those of each quantity where cases were named, else counts; without hints nothing but counts."""
+    yield from _each(report) if report.ids and report.hints != "none" else _counts(report)
     yield from _odd(report)
     yield from _grouped(report)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from backproof.candidates.callables import FunctionCandidate
-from backproof.candidates.contract import Answer, Candidate, CandidateError, load
+from backproof.candidates.contract import Answer, Candidate, CandidateError, declares_nothing, load
 from backproof.candidates.finding import text_of
 from backproof.candidates.handed import Network
 from backproof.cases.case import Case, build_case
@@ -21,6 +21,7 @@ from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.evidence import Exhibit, Inquiry
 from backproof.examine import ReferenceMissingError, examine
 from backproof.judging.verdicts import Check, Verdict
+from backproof.narrowing import check_named, like
 from backproof.sessions.witnesses import WITNESSES
 
 KEPT: Final = 4
@@ -61,12 +62,15 @@ class GradientError(AssertionError):
         if self.hints == "none":
             return lines[0]
         lines += [told(check) if self.hints == "all" else f"  {check.name}: {check.verdict}" for check in wrong]
-        if NetworkSpec.parse(self.case.spec.id) == self.case.spec and self.candidate.domain.contains(self.case.spec):
-            findings = diagnose(self.candidate, [self.case.spec], shrink=False)
+        beside = like([self.case.spec]) if declares_nothing(self.candidate) else self.candidate.domain
+        if NetworkSpec.parse(self.case.spec.id) == self.case.spec and beside.contains(self.case.spec):
+            findings = diagnose(self.candidate, [self.case.spec], domain=beside, shrink=False)
             # What is shown is the case at hand: Hypothesis has shrunk it.
             rate = Inquiry(self.candidate).learning_rate(self.case.spec.dtype)
             findings = replace(findings, shown=Exhibit(self.case, Answer(learning_rate=rate), self.checks))
             for label, what in card.lines(findings, candidate=address(self.candidate), hints=self.hints):
+                if label == "Again" and text_of(self.candidate) is None:
+                    continue  # no text finds it again
                 lines.append(f"  {label:<{card.LABEL_WIDTH}}{what}".rstrip())
         return "\n".join(lines)
 
@@ -86,17 +90,21 @@ def check_gradients(candidate: object, case: Case, *, hints: Hints = "all") -> t
     A program, as in "exec:./my_net", is started once for all examples; one that takes long to start wants Hypothesis'
     `settings(deadline=None)`. A case that the candidate says it does not support is no example of such a test, and
     skips any other. hints: how much the failure tells, "none" for the verdict alone, "where" for the equation and its
-    place too, or "all". Raises CandidateError where there is no candidate, ReferenceMissingError without PyTorch,
-    ValueError for other hints.
+    place too, or "all". Raises CandidateError where there is no candidate, DomainError where the case is not of its
+    declared Domain, ReferenceMissingError without PyTorch, TypeError for what is no case, ValueError for other hints.
     """
     __tracebackhide__ = True
     check_hints(hints)
+    if not isinstance(case, Case):
+        raise TypeError(f"case: wanted one of `cases(domain)`, or build_case(NetworkSpec.parse(id)); got {case!r:.60}")
     try:
         loaded = _loaded(candidate)
     except CandidateError as error:
         raise error.with_traceback(None) from None
     checks: tuple[Check, ...] = ()
     for found in loaded:
+        if not declares_nothing(found):
+            check_named(found.domain, case.spec)
         judged = examine(found, case)
         for witness in WITNESSES:
             witness(address(found), case.spec, judged)

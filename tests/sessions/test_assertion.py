@@ -3,6 +3,7 @@
 import unittest
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,9 @@ from hypothesis.errors import FailedHealthCheck, Unsatisfiable
 from backproof import Domain, candidate, check_gradients
 from backproof.candidates.contract import CandidateError, load
 from backproof.cases import NetworkSpec, build_case
+from backproof.cases.settings import DomainError
 from backproof.examine import ReferenceMissingError
+from backproof.scratch import Network as HandWritten
 from backproof.sessions import assertion
 from backproof.sessions.witnesses import WITNESSES
 
@@ -200,9 +203,62 @@ def test_diagnosis_is_made_once_and_when_the_text_is_read(monkeypatch: pytest.Mo
     assert len(asked) == 1
 
 
-def test_case_beyond_the_domain_is_not_diagnosed():
-    """A candidate is asked for nothing more that it does not support: the text ends with the quantities."""
+def test_a_case_outside_the_declared_domain_is_refused():
+    """Correct code is not accused of what it never promised."""
     wide = build_case(NetworkSpec.parse("5-1,identity,linear,sum,n2,f64,normal,s0"))
-    with pytest.raises(assertion.GradientError) as caught:
+    with pytest.raises(DomainError, match="is not of the candidate's domain: its width is 1 to 3, not 5"):
         check_gradients(doubled, wide)
-    assert len(str(caught.value).splitlines()) == 2
+
+
+def of_one_kind(network, x, y):
+    """It knows sigmoid, half_squared_error and sum, says so nowhere, and doubles one gradient."""
+    if set(network.activations) != {"sigmoid"} or (network.loss, network.reduction) != ("half_squared_error", "sum"):
+        raise KeyError(network.loss)
+    answer = network_of_arrays(network).gradients(x, y)
+    return answer.loss, answer.weights, [2 * bias for bias in answer.biases]
+
+
+def network_of_arrays(network):
+    """scratch, with the arrays that were handed over."""
+    return HandWritten(
+        network.weights, network.biases, network.activations, loss=network.loss, reduction=network.reduction
+    )
+
+
+def test_what_declares_nothing_is_asked_for_no_other_kind():
+    """Of another loss it has claimed nothing: it is not charged with it."""
+    case = build_case(NetworkSpec.parse("2-1,sigmoid,half_squared_error,sum,n2,f64,normal,s0"))
+    with pytest.raises(assertion.GradientError) as caught:
+        check_gradients(of_one_kind, case)
+    text = str(caught.value)
+    assert "the bias gradient" in text
+    assert "bias_doubled" in text
+    assert text.count("Where") == 1
+
+    def local(network, x, y):
+        return of_one_kind(network, x, y)
+
+    with pytest.raises(assertion.GradientError) as caught:
+        check_gradients(local, case)
+    assert "Again" in text
+    assert "Again" not in str(caught.value)
+
+
+def test_no_equation_is_said_to_hold_whose_numbers_are_not_finite():
+    """A dW of NaN has no delta to be read from."""
+
+    def broken(network, x, y):
+        answer = network_of_arrays(network).gradients(x, y)
+        return answer.loss, [np.nan * weight for weight in answer.weights], answer.biases
+
+    case = build_case(NetworkSpec.parse("2-2-1,sigmoid,half_squared_error,sum,n2,f64,normal,s0"))
+    with pytest.raises(assertion.GradientError) as caught:
+        check_gradients(broken, case)
+    (held,) = [line for line in str(caught.value).splitlines() if line.lstrip().startswith("Holds")] or [""]
+    assert "BP4" not in held
+
+
+def test_what_is_no_case_is_said():
+    """An id is none."""
+    with pytest.raises(TypeError, match=r"case: wanted one of `cases\(domain\)`, .*; got '2-1'"):
+        check_gradients(doubled, "2-1")
