@@ -135,12 +135,10 @@ def read_run(directory: Path) -> Run:
     for name in tables:
         _check_columns(directory / f"{name}.parquet", name, environment)
     verdict = _object(directory / VERDICT) if (directory / VERDICT).is_file() else {}
-    if "checks" in tables:
-        missing = [
-            file for file in (VERDICT, "discrepancies.parquet", "strata.parquet") if not (directory / file).is_file()
-        ]
-        if missing:
-            raise damaged(directory, f"{missing[0]} is missing")
+    of_a_run = ("checks.parquet", VERDICT, "discrepancies.parquet", "strata.parquet")
+    missing = [file for file in of_a_run if not (directory / file).is_file()]
+    if missing and len(missing) < len(of_a_run):
+        raise damaged(directory, f"{missing[0]} is missing")
     return Run(
         directory=directory,
         environment=environment,

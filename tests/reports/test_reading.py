@@ -52,6 +52,7 @@ def test_what_is_no_report_is_named(tmp_path: Path):
         ("screen.json", "[1]", "is damaged: no JSON object"),
         ("screen.json", "{", "is damaged: no JSON \\("),
         ("screen.json", b"\xff", "is damaged: 'utf-8' codec"),
+        ("checks.parquet", None, "is damaged: checks.parquet is missing"),
         ("verdict.json", None, "is damaged: verdict.json is missing"),
         ("strata.parquet", None, "is damaged: strata.parquet is missing"),
         ("checks.parquet", b"PAR1", "checks.parquet is damaged: "),
