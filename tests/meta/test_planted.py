@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from backproof.candidates.builtin import BUILTIN
+from backproof.candidates.builtin import BUILTIN, network_of
 from backproof.candidates.contract import Answer
 from backproof.cases import Domain
 from backproof.cases.case import build_case
 from backproof.cases.sampling import sample_specs
 from backproof.examine import examine
-from backproof.scratch import Backprop, Network
+from backproof.scratch import Backprop
 
 # Curved activations, biases everywhere, at least two samples, two outputs and two layers, and N apart from O: here
 # every plant below changes the numbers of every network.
@@ -142,18 +142,7 @@ class Planted:
 
     def answer(self, case):
         """Its loss and gradients, as the built-in candidate hands them over."""
-        spec = case.spec
-        network = Network(
-            case.weights,
-            case.biases,
-            [formula.name for formula in spec.activations],
-            loss=spec.loss.name,
-            reduction=spec.reduction,
-            activation_options=[formula.options for formula in spec.activations],
-            loss_options=case.loss_options,
-            backprop=self.backprop,
-        )
-        found = network.gradients(case.x, case.y)
+        found = network_of(case, self.backprop).gradients(case.x, case.y)
         return Answer(
             loss=found.loss, weights=found.weights, biases=found.biases, inputs=found.inputs, deltas=found.deltas
         )

@@ -1,29 +1,22 @@
 """What all properties share: the handwritten network of a case, and comparison by the rounding bound."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from backproof.candidates import builtin
 from backproof.cases import Array, Case
 from backproof.scratch import Backprop, Network
 
 
 def _network_of(case: Case, backprop: Callable[[], Backprop] = Backprop) -> Network:
-    spec = case.spec
-    return Network(
-        [weight.copy() for weight in case.weights],
-        [None if bias is None else bias.copy() for bias in case.biases],
-        [formula.name for formula in spec.activations],
-        loss=spec.loss.name,
-        reduction=spec.reduction,
-        activation_options=[formula.options for formula in spec.activations],
-        loss_options=case.loss_options,
-        penalty=spec.penalty,
-        upstream=case.upstream,
-        backprop=backprop,
-    )
+    """With arrays of its own, which a step may change."""
+    weights = tuple(weight.copy() for weight in case.weights)
+    biases = tuple(None if bias is None else bias.copy() for bias in case.biases)
+    return builtin.network_of(replace(case, weights=weights, biases=biases), backprop)
 
 
 def _quantities(found: Any) -> Iterator[tuple[str, Array]]:

@@ -6,27 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from backproof.candidates.builtin import network_of
 from backproof.cases import Formula, NetworkSpec, build_case, draw_direction
 from backproof.cases.catalogue import ACTIVATIONS, LOSSES
 from backproof.scratch import Network, Penalty
 from backproof.truth import autograd
 from backproof.truth.rounding import bound
-
-
-def network(case):
-    """The handwritten network of a case."""
-    spec = case.spec
-    return Network(
-        case.weights,
-        case.biases,
-        [formula.name for formula in spec.activations],
-        loss=spec.loss.name,
-        reduction=spec.reduction,
-        activation_options=[formula.options for formula in spec.activations],
-        loss_options=case.loss_options,
-        penalty=spec.penalty,
-        upstream=case.upstream,
-    )
 
 
 def formulas(table):
@@ -73,7 +58,7 @@ def test_every_activation_in_every_position_agrees_with_pytorch(activation, dtyp
         f"3-4-5-3,{activation}-{activation}-{activation},linear,none,n4,{dtype},normal,s3,bias=101"
     )
     case = build_case(spec)
-    assert_within_bound(network(case).gradients(case.x, case.y), case)
+    assert_within_bound(network_of(case).gradients(case.x, case.y), case)
 
 
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
@@ -82,7 +67,7 @@ def test_every_activation_in_every_position_agrees_with_pytorch(activation, dtyp
 def test_every_loss_under_every_reduction_agrees_with_pytorch(loss, reduction, dtype):
     """Behind a tanh layer, on outputs that the loss takes."""
     case = build_case(NetworkSpec.parse(f"3-5-4,tanh-{output_for(loss)},{loss},{reduction},n6,{dtype},normal,s5"))
-    assert_within_bound(network(case).gradients(case.x, case.y), case)
+    assert_within_bound(network_of(case).gradients(case.x, case.y), case)
 
 
 @pytest.mark.parametrize("penalty", ["0.01+0.1", "0.01+0.1+N", "0+0.1+biases", "0.01+0+biases+N"])
@@ -91,7 +76,7 @@ def test_every_penalty_agrees_with_pytorch(penalty, bias):
     """On weights alone or on biases too, divided by nothing or by N, with and without biases."""
     spec = NetworkSpec.parse(f"3-5-4,tanh-tanh,mse,mean,n6,f64,normal,s5,bias={bias},penalty={penalty}")
     case = build_case(spec)
-    assert_within_bound(network(case).gradients(case.x, case.y), case)
+    assert_within_bound(network_of(case).gradients(case.x, case.y), case)
 
 
 @pytest.mark.parametrize("name", ["1-1,identity", "1-1-1-1,tanh", "6-2-9-1,elu-gelu-silu", "2-30-2,relu"])
@@ -99,7 +84,7 @@ def test_every_penalty_agrees_with_pytorch(penalty, bias):
 def test_any_depth_width_and_batch_agrees_with_pytorch(name, samples):
     """From one layer, one neuron and one sample on."""
     case = build_case(NetworkSpec.parse(f"{name},half_squared_error,batchmean,n{samples},f64,normal,s1"))
-    assert_within_bound(network(case).gradients(case.x, case.y), case)
+    assert_within_bound(network_of(case).gradients(case.x, case.y), case)
 
 
 SPECS = [
@@ -115,7 +100,7 @@ SPECS = [
 def test_forward_and_deltas_are_those_of_gradients(name):
     """The parts of the work give the same numbers as the whole of it."""
     case = build_case(NetworkSpec.parse(name))
-    net = network(case)
+    net = network_of(case)
     found = net.gradients(case.x, case.y)
     for one, other in zip(net.deltas(case.x, case.y), found.deltas, strict=True):
         assert np.array_equal(one, other)
@@ -129,7 +114,7 @@ def test_forward_and_deltas_are_those_of_gradients(name):
 def test_per_sample_gradients_are_torch_funcs(name):
     """One by one what vmap over grad gives, within the bound of the sum; dC/db is delta and dC/dW its outer product."""
     case = build_case(NetworkSpec.parse(name))
-    net = network(case)
+    net = network_of(case)
     found, expected, limit = net.per_sample_gradients(case.x, case.y), autograd.per_sample(case), bound(case)
     for index, layer in enumerate(net.backprop.forward(case.x, case.weights, case.biases, net.activations)):
         delta = found.deltas[index]
@@ -161,7 +146,7 @@ def test_shares_of_the_loss_add_up(reduction):
 def test_differential_is_forward_mode_and_meets_backward_mode(name):
     """dC along a direction equals torch.func.jvp, and <gradient, direction>, to the rounding of those products."""
     case = build_case(NetworkSpec.parse(name))
-    net, direction = network(case), draw_direction(case)
+    net, direction = network_of(case), draw_direction(case)
     change = net.differential(case.x, case.y, direction.weights, direction.biases, direction.inputs)
     expected = autograd.jvp(case, direction)
     assert change.shape == expected.shape
@@ -184,7 +169,7 @@ def test_differential_is_forward_mode_and_meets_backward_mode(name):
 def test_differential_takes_none_for_no_change():
     """A direction of None everywhere changes nothing; in one weight alone it is that weight's gradient."""
     case = build_case(NetworkSpec.parse("3-4-2,relu-identity,mse,sum,n4,f64,integers,s2,bias=10"))
-    net = network(case)
+    net = network_of(case)
     assert net.differential(case.x, case.y, [None, None], [None, None], None) == 0
     one = np.zeros((2, 4))
     one[1, 2] = 1
