@@ -158,8 +158,9 @@ def test_result_as_data_and_as_markdown(against, small):
 def test_a_report_without_checks_is_not_compared(write):
     """`backproof faults` and `power` write reports as well, in which no network has a verdict to hold another to."""
     other = write("faults")
-    for path in other.glob("checks.*"):
-        path.unlink()
+    for name in ("checks", "discrepancies", "strata", "verdict"):
+        for path in other.glob(f"{name}.*"):
+            path.unlink()
     for names in (("faults", "report"), ("report", "faults")):
         runs = [read_run(write(name) if name == "report" else other) for name in names]
         with pytest.raises(ReportError, match=r"/faults has no checks to compare: name two runs of `backproof check"):
