@@ -184,7 +184,7 @@ def candidate(
 
 def _check_targets(layout: Layout, domain: Domain) -> None:
     """`targets` says how y is written, so there must be such a y."""
-    from backproof.cases.catalogue import target_kind
+    from backproof.cases.formula import target_kind
 
     kinds = {target_kind(loss) for loss in domain.losses}
     if layout.targets == "vector":

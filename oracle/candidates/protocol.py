@@ -31,8 +31,8 @@ from backproof.candidates.handed import Handed
 from backproof.candidates.layout import MARK, Declaration, Layout, candidate
 from backproof.candidates.reading import KEYS
 from backproof.cases.case import Case
-from backproof.cases.catalogue import unknown_name
 from backproof.cases.domain import Domain
+from backproof.cases.spelling import unknown_name
 
 DESCRIBE: Final = b'{"describe":1}'
 """The first line that every process is sent."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from backproof.cases.catalogue import LOSSES, target_kind
+from backproof.cases.catalogue import LOSSES
 from backproof.cases.digits import digits_rows
 from backproof.cases.fillings import FILLINGS, Scales, fan_in_exponent
+from backproof.cases.formula import target_kind
 from backproof.cases.gradients import Array
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.streams import Words, below, raw_words

@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 from typing import Final
 
-from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, REDUCTIONS, Formula, variants
+from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, REDUCTIONS
 from backproof.cases.fillings import FILLINGS
+from backproof.cases.formula import Formula, variants
 from backproof.cases.plan import Choose, Plan, build_spec
 from backproof.cases.settings import (
     DomainError,

@@ -4,17 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from backproof.cases.catalogue import (
-    ACTIVATIONS,
-    Formula,
-    accepts,
-    expected_output,
-    least_outputs,
-    telling_outputs,
-    tells,
-)
+from backproof.cases.catalogue import ACTIVATIONS
 from backproof.cases.decks import EvenSampler
 from backproof.cases.fillings import FILLINGS
+from backproof.cases.formula import Formula, accepts, expected_output, least_outputs, telling_outputs, tells
 from backproof.cases.settings import DomainError, Range, named, spelled
 from backproof.cases.spec import NetworkSpec, Penalty
 

@@ -3,16 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from backproof.cases.catalogue import (
-    ActivationEntry,
-    Formula,
-    LossEntry,
-    SpecError,
-    number_text,
-    unknown_name,
-    variants,
-)
+from backproof.cases.catalogue import ActivationEntry, LossEntry
+from backproof.cases.formula import Formula, variants
 from backproof.cases.spec import Penalty
+from backproof.cases.spelling import SpecError, number_text, unknown_name
 
 __all__ = [
     "DomainError",

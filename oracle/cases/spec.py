@@ -6,24 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, TypeVar
 
-from backproof.cases.catalogue import (
-    ACTIVATIONS,
-    DTYPES,
-    LOSSES,
-    REDUCTIONS,
-    Formula,
-    SpecError,
-    accepts,
-    check_size,
-    expected_output,
-    is_finite,
-    least_outputs,
-    number_text,
-    read_number,
-    shown,
-    unknown_name,
-)
+from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, REDUCTIONS
 from backproof.cases.fillings import FILLINGS
+from backproof.cases.formula import Formula, accepts, expected_output, least_outputs
+from backproof.cases.spelling import SpecError, check_size, is_finite, number_text, read_number, shown, unknown_name
 
 __all__ = ["NetworkSpec", "Penalty", "SpecError"]
 

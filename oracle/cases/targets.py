@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.cases.catalogue import Formula
 from backproof.cases.fillings import Filling
+from backproof.cases.formula import Formula
 from backproof.cases.streams import Words
 
 __all__ = ["TARGETS", "TargetKind", "TargetWords"]

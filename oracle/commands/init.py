@@ -26,7 +26,7 @@ def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by p
     """Write an adapter with comments, in your layout of arrays, and one place to fill in."""
     from backproof.candidates.contract import PROGRAM
     from backproof.candidates.layout import WORDS, Layout
-    from backproof.cases.catalogue import unknown_name
+    from backproof.cases.spelling import unknown_name
     from backproof.contact.adapter import KINDS, adapter, is_program
 
     for name, word, words in (

@@ -20,8 +20,9 @@ from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import Answer, Candidate, CandidateError
 from backproof.candidates.layout import WORDS, Declaration, Layout
 from backproof.cases.case import Case, build_case
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, accepts, target_kind
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES
 from backproof.cases.domain import DEFAULT_DOMAIN
+from backproof.cases.formula import Formula, accepts, target_kind
 from backproof.cases.gradients import Array, Gradients
 from backproof.cases.sampling import iterate_specs
 from backproof.cases.spec import NetworkSpec

@@ -8,8 +8,9 @@ from typing import Final
 from backproof.candidates.callables import common_ground
 from backproof.candidates.layout import Declaration, Layout
 from backproof.candidates.protocol import DESCRIBE, described
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES
 from backproof.cases.domain import UNNAMED_DTYPES, Domain
+from backproof.cases.formula import Formula
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from backproof.cases.case import Case
-from backproof.cases.catalogue import LOSSES, Formula, SpecError, accepts, target_kind
+from backproof.cases.catalogue import LOSSES
+from backproof.cases.formula import Formula, accepts, target_kind
+from backproof.cases.spelling import SpecError
 from backproof.diagnosis.evidence import Exhibit
 from backproof.diagnosis.hypotheses import RIGHT, Arrays, agree, arrays
 

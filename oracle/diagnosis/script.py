@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from backproof.cases.case import Case
-from backproof.cases.catalogue import Formula
+from backproof.cases.formula import Formula
 from backproof.cases.gradients import Array
 from backproof.diagnosis.evidence import Exhibit
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from backproof.cases.case import build_case
-from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula
+from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES
+from backproof.cases.formula import Formula
 from backproof.cases.spec import NetworkSpec
 from backproof.power.checkers import (
     CHECKERS,

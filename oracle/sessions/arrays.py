@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from backproof.candidates.layout import Bias, Layout
 from backproof.cases.case import Case
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, SpecError, target_kind
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES
+from backproof.cases.formula import Formula, target_kind
 from backproof.cases.spec import NetworkSpec, Penalty
+from backproof.cases.spelling import SpecError
 from backproof.cases.targets import TARGETS
 from backproof.truth.divisors import divisor
 

@@ -16,9 +16,9 @@ from backproof.candidates.contract import Answer
 from backproof.candidates.layout import Layout, Samples, Weights
 from backproof.candidates.reading import KEYS, UnreadableError, read
 from backproof.cases.case import Case
-from backproof.cases.catalogue import SpecError
 from backproof.cases.domain import Domain
 from backproof.cases.spec import Penalty
+from backproof.cases.spelling import SpecError
 from backproof.diagnosis.card import Hints, check_hints
 from backproof.diagnosis.diagnosis import diagnose_answer
 from backproof.diagnosis.evidence import Inquiry

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backproof.cases.case import Array, Case
-from backproof.cases.catalogue import Formula
+from backproof.cases.formula import Formula
 from backproof.cases.gradients import Direction, Gradients
 from backproof.cases.spec import NetworkSpec, Penalty
 from backproof.truth.divisors import divisor

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.cases import LOSSES, Domain, NetworkSpec, build_case, sample_specs
-from backproof.cases.catalogue import variants
 from backproof.cases.fillings import FILLINGS, fan_in_exponent
+from backproof.cases.formula import variants
 from backproof.cases.strategies import cases, specs
 
 DRAWN = Domain(values=tuple(name for name, filling in FILLINGS.items() if filling.inputs is None))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.cases import ACTIVATIONS, LOSSES, Domain, DomainError, Formula, NetworkSpec, Penalty, sample_specs
-from backproof.cases.catalogue import variants
+from backproof.cases.formula import variants
 from backproof.cases.strategies import specs
 
 SPEC = NetworkSpec.parse("3-4-2,sigmoid,mse,mean,n5,f64,normal,s7")

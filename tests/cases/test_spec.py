@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.cases import ACTIVATIONS, LOSSES, Domain, Formula, NetworkSpec, Penalty, SpecError
-from backproof.cases.catalogue import LARGEST, SMALLEST
 from backproof.cases.fillings import FILLINGS
+from backproof.cases.spelling import LARGEST, SMALLEST
 from backproof.cases.strategies import specs
 
 EXAMPLE = "3-4-2,leaky_relu=0.2,mse,mean,n5,f64,normal,s7"

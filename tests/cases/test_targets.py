@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproof.cases import LOSSES, Domain, Formula, build_case, sample_specs, target_kind
-from backproof.cases.catalogue import variants
 from backproof.cases.fillings import FILLINGS
+from backproof.cases.formula import variants
 from backproof.cases.strategies import specs
 from backproof.cases.targets import TARGETS
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from backproof.cases import ACTIVATIONS, DTYPES, LOSSES, REDUCTIONS, Domain, NetworkSpec, build_case, sample_specs
-from backproof.cases.catalogue import target_kind, variants
 from backproof.cases.fillings import FILLINGS
+from backproof.cases.formula import target_kind, variants
 from backproof.cases.strategies import cases, specs
 from backproof.cases.targets import TARGETS
 

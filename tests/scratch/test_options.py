@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from backproof.cases.catalogue import ACTIVATIONS as ACTIVATION_ENTRIES
-from backproof.cases.catalogue import LARGEST, SMALLEST, Formula, SpecError
 from backproof.cases.catalogue import LOSSES as LOSS_ENTRIES
+from backproof.cases.formula import Formula
+from backproof.cases.spelling import LARGEST, SMALLEST, SpecError
 from backproof.scratch import ACTIVATIONS, LOSSES, Network
 from backproof.scratch.errors import OptionError, UnknownNameError
 from backproof.scratch.options import build as build_entry

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from backproof.cases.catalogue import Formula
+from backproof.cases.formula import Formula
 from backproof.scratch.activations import ACTIVATIONS
 
 Array = NDArray[Any]

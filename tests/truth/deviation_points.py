@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backproof.cases import Case, NetworkSpec, build_case
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, accepts, expected_output, target_kind
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES
+from backproof.cases.formula import Formula, accepts, expected_output, target_kind
 
 sys.path.insert(0, str(Path(__file__).parent))
 from sweep_allowances import points as allowance_points

@@ -18,7 +18,8 @@ from loss_forms import GRADIENTS, VALUES
 from numpy.typing import NDArray
 
 from backproof.cases import Case, build_case
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, accepts, expected_output, variants
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES
+from backproof.cases.formula import Formula, accepts, expected_output, variants
 from backproof.cases.spec import NetworkSpec
 from backproof.truth import ball_losses
 from backproof.truth.arithmetic import Arithmetic, Forms, Kinks, Rounded

@@ -23,7 +23,8 @@ from activation_forms import SLOPES, VALUES, Options, scratch_forms, torch_forms
 from exact_activations import Exact, exact
 from numpy.typing import NDArray
 
-from backproof.cases.catalogue import ACTIVATIONS, Formula
+from backproof.cases.catalogue import ACTIVATIONS
+from backproof.cases.formula import Formula
 from backproof.truth.curves import CURVES, Allowance, Curve
 
 Array = NDArray[Any]
@@ -54,7 +55,7 @@ class Finding:
 
 def formulas() -> tuple[Formula, ...]:
     """Every elementwise activation with every parameter of the catalogue, and the extra ones."""
-    from backproof.cases.catalogue import variants
+    from backproof.cases.formula import variants
 
     known = [formula for name, entry in ACTIVATIONS.items() if not entry.rowwise for formula in variants(name)]
     return (*known, *(Formula.parse(text, ACTIVATIONS) for text in EXTRA_FORMULAS))

@@ -25,7 +25,8 @@ import torch
 from flint import arb, ctx
 from numpy.typing import NDArray
 
-from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, Formula, variants
+from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES
+from backproof.cases.formula import Formula, variants
 from backproof.truth import autograd
 from backproof.truth.arithmetic import Arithmetic, Rounded
 from backproof.truth.ball_activations import ELEMENTWISE, ROWWISE

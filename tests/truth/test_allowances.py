@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproof.cases.catalogue import ACTIVATIONS, DTYPES, Formula
+from backproof.cases.catalogue import ACTIVATIONS, DTYPES
+from backproof.cases.formula import Formula
 from backproof.truth.curves import CURVES
 
 # tests are no package, so that a neighbour is found by its folder.

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from backproof.cases import Case, build_case, draw_direction
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, REDUCTIONS, Formula, accepts, variants
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES, REDUCTIONS
+from backproof.cases.formula import Formula, accepts, variants
 from backproof.cases.gradients import Array, Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.truth import autograd

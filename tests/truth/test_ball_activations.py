@@ -9,7 +9,8 @@ from flint import arb, ctx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproof.cases.catalogue import ACTIVATIONS, Formula, variants
+from backproof.cases.catalogue import ACTIVATIONS
+from backproof.cases.formula import Formula, variants
 from backproof.truth.ball_activations import ELEMENTWISE, ROWWISE, complements
 from backproof.truth.ball_ties import Ties
 from backproof.truth.balls import ball, to_float64, total

@@ -9,7 +9,8 @@ import pytest
 from flint import arb, ctx
 
 from backproof.cases import Case, build_case, catalogue
-from backproof.cases.catalogue import ACTIVATIONS, Formula, accepts, expected_output, variants
+from backproof.cases.catalogue import ACTIVATIONS
+from backproof.cases.formula import Formula, accepts, expected_output, variants
 from backproof.cases.spec import NetworkSpec
 from backproof.truth.ball_losses import DIVIDED_BY_OUTPUTS, LOSSES, TAKES_COMPLEMENTS
 from backproof.truth.ball_rows import Outputs

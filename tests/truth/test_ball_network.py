@@ -11,8 +11,9 @@ from flint import arb, ctx
 from hypothesis import given
 
 from backproof.cases import Case, build_case, draw_direction
-from backproof.cases.catalogue import LOSSES, Formula
+from backproof.cases.catalogue import LOSSES
 from backproof.cases.domain import Domain
+from backproof.cases.formula import Formula
 from backproof.cases.gradients import Direction, Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.strategies import cases

@@ -10,7 +10,8 @@ import torch
 from flint import arb, ctx
 
 from backproof.cases import Case, build_case
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, Formula, variants
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES
+from backproof.cases.formula import Formula, variants
 from backproof.cases.gradients import Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.truth import autograd, exact

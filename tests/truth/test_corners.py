@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from backproof.cases import Formula
-from backproof.cases.catalogue import ACTIVATIONS, variants
+from backproof.cases.catalogue import ACTIVATIONS
+from backproof.cases.formula import variants
 from backproof.truth.arithmetic import Arithmetic, Rounded
 from backproof.truth.curves import CURVES
 from backproof.truth.derived_bounds import _outer, _product_error

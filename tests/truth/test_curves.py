@@ -11,7 +11,8 @@ from flint import arb, arb_poly, ctx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproof.cases.catalogue import ACTIVATIONS, Formula
+from backproof.cases.catalogue import ACTIVATIONS
+from backproof.cases.formula import Formula
 from backproof.truth import shapes
 from backproof.truth.curves import CURVES, Kink, is_numerical
 

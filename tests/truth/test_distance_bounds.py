@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backproof.cases.catalogue import DTYPES, LOSSES, Formula
+from backproof.cases.catalogue import DTYPES, LOSSES
+from backproof.cases.formula import Formula
 from backproof.truth.arithmetic import Arithmetic, Rounded
 from backproof.truth.loss_bounds import LOSS_BOUNDS
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from backproof.cases.case import Case, build_case
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, REDUCTIONS, Formula, accepts, variants
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES, REDUCTIONS
+from backproof.cases.formula import Formula, accepts, variants
 from backproof.cases.spec import NetworkSpec
 from backproof.truth.autograd import losses, reference
 from backproof.truth.divisors import divisor

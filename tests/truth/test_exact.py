@@ -11,8 +11,9 @@ from flint import ctx
 from hypothesis import given
 
 from backproof.cases import Case, build_case
-from backproof.cases.catalogue import ACTIVATIONS, LOSSES, REDUCTIONS, Formula, accepts, variants
+from backproof.cases.catalogue import ACTIVATIONS, LOSSES, REDUCTIONS
 from backproof.cases.domain import Domain
+from backproof.cases.formula import Formula, accepts, variants
 from backproof.cases.gradients import Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.strategies import cases

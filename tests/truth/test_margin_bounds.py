@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backproof.cases.catalogue import DTYPES, LOSSES, Formula
+from backproof.cases.catalogue import DTYPES, LOSSES
+from backproof.cases.formula import Formula
 from backproof.truth.arithmetic import Arithmetic, Kinks, Rounded
 from backproof.truth.loss_bounds import LOSS_BOUNDS
 from backproof.truth.margin_bounds import is_added_exactly, margin_error
