@@ -27,8 +27,9 @@ from backproof.campaign.groups import Group, groups
 from backproof.campaign.journal import Journal, Notice, finished, left_off, open_journal
 from backproof.campaign.shards import CASES_PER_SHARD, Task
 from backproof.campaign.tally import Tally
-from backproof.candidates.contract import TIMEOUT, Candidate, declares_nothing, load_one
+from backproof.candidates.contract import TIMEOUT, Candidate, declares_nothing
 from backproof.candidates.finding import text_of
+from backproof.candidates.loading import load_one
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.contact.probe import first_contact

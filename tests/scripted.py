@@ -1,6 +1,7 @@
 """A candidate whose answers a test writes down, and the small networks that it is asked about."""
 
-from backproof.candidates.contract import Answer, load
+from backproof.candidates.contract import Answer
+from backproof.candidates.loading import load
 from backproof.cases.domain import Domain
 
 SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh", "relu"), losses=("mse", "linear"))

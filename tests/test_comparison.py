@@ -6,7 +6,8 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from backproof.candidates.contract import Answer, load
+from backproof.candidates.contract import Answer
+from backproof.candidates.loading import load
 from backproof.cases import Case, Gradients, NetworkSpec, build_case
 from backproof.comparison import Bounds, Verdict, compare
 from backproof.judging.doubts import REASONS

@@ -8,7 +8,8 @@ import pytest
 
 from backproof import check_gradients
 from backproof.candidates.builtin import Scratch, Torch
-from backproof.candidates.contract import Answer, CandidateError, load
+from backproof.candidates.contract import Answer, CandidateError
+from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec, SpecError, build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs

@@ -15,7 +15,8 @@ import pytest
 
 from backproof.campaign.shards import CASES_PER_SHARD, drawn
 from backproof.campaign.tally import strata_of
-from backproof.candidates.contract import Answer, load
+from backproof.candidates.contract import Answer
+from backproof.candidates.loading import load
 from backproof.cases import Case, Domain
 from backproof.guard import accepted, compared, guard
 from backproof.reports.baselines import Baseline, BaselineError, read_baseline

@@ -109,7 +109,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path):
     """A candidate that has no process of its own, and ends the worker's once: the shard is examined by another one."""
     died = tmp_path / "died"
     (tmp_path / "deadly.py").write_text(
-        "import os\nfrom pathlib import Path\nfrom backproof.candidates import load\n"
+        "import os\nfrom pathlib import Path\nfrom backproof.candidates.loading import load\n"
         "def loss_and_gradients(network, x, y):\n"
         f"    died = Path({str(died)!r})\n"
         "    if len(x) == 2 and not died.exists():\n"
@@ -119,7 +119,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path):
     )
     code = textwrap.dedent("""
         from backproof import Domain, check
-        from backproof.candidates import load
+        from backproof.candidates.loading import load
         if __name__ == "__main__":
             domain = Domain(depth=1, width=1, batch_size=(1, 2), activations="tanh", losses="mse")
             options = {"cases": 251, "workers": 2, "truth": "exact", "diagnosis": False, "keep": False}

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backproof.candidates.contract import Answer, load
+from backproof.candidates.contract import Answer
+from backproof.candidates.loading import load
 from backproof.cases.catalogue import LOSSES
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from backproof.campaign.tally import Sort, Tally, sort_of
-from backproof.candidates.contract import TIMEOUT, Candidate, load
+from backproof.candidates.contract import TIMEOUT, Candidate
+from backproof.candidates.loading import load
 from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs

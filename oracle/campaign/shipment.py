@@ -14,8 +14,9 @@ from typing import Final
 
 from backproof.campaign.sources import digest, path_of, sources
 from backproof.candidates.callables import FunctionCandidate
-from backproof.candidates.contract import Answer, Candidate, CandidateError, load
+from backproof.candidates.contract import Answer, Candidate, CandidateError
 from backproof.candidates.layout import Declaration
+from backproof.candidates.loading import load
 from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 

@@ -1,15 +1,9 @@
-"""What a candidate is: something with a name and a domain that answers a case with gradients, or says why it cannot.
-
-A CANDIDATE, as people write it, is the name of a built-in one (`scratch`, `torch`), a place to find a function,
-`path.py`, `path.py:name` or `package.module:name`, or a command that runs a program: `exec:./my_net`.
-"""
+"""What a candidate is: something with a name and a domain that answers a case with gradients, or says why it cannot."""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from numpy.typing import NDArray
 
@@ -115,52 +109,6 @@ class Candidate(Protocol):
         What the implementation raises may pass through: whoever asks turns it into a failed Answer.
         """
         ...
-
-
-def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) -> tuple[Candidate, ...]:
-    """The candidates that a CANDIDATE text names: one, or all those of a file. A function, or a Candidate, is one.
-
-    timeout: seconds for one case. apart: Python functions that are named by a text run in a process of their own, so
-    that nothing they do, not even `os._exit`, ends the run.
-
-    Raises CandidateError where there is none, with the live names and the closest one.
-    """
-    from backproof.candidates import builtin, finding
-
-    if not isinstance(candidate, str):
-        if hasattr(candidate, "answer") and hasattr(candidate, "domain"):
-            return (cast("Candidate", candidate),)
-        return (finding.wrap(candidate),)
-    if candidate in builtin.BUILTIN:
-        if candidate == "torch" and find_spec("torch") is None:
-            raise CandidateError("the candidate torch is PyTorch itself, which is not installed: backproof[torch]")
-        return (builtin.BUILTIN[candidate](),)
-    if candidate.startswith(PROGRAM):
-        from backproof.candidates.process import program
-
-        return (program(candidate, timeout=timeout),)
-    if candidate.endswith(".py") or ":" in candidate:
-        if apart:
-            from backproof.candidates.hosted import hosted
-
-            return hosted(candidate, timeout=timeout)
-        return finding.find(candidate, timeout=timeout)
-    names = list(builtin.BUILTIN)
-    close = difflib.get_close_matches(candidate, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise CandidateError(
-        f"no candidate {candidate!r}.{hint} A candidate is one of the built-in {' and '.join(map(repr, names))}, "
-        "a function, my_net.py, my_net.py:name or package.module:name, or a program, exec:./my_net."
-    )
-
-
-def load_one(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) -> Candidate:
-    """The one candidate that is meant, as `load` finds it.  Raises CandidateError, with their names, for several."""
-    found = load(candidate, timeout=timeout, apart=apart)
-    if len(found) != 1:
-        held = ", ".join(each.name for each in found)
-        raise CandidateError(f"{candidate} holds {len(found)} candidates; name one: {held}")
-    return found[0]
 
 
 def declares_nothing(candidate: object) -> bool:

@@ -207,7 +207,8 @@ def _write_script(outcomes: list[Report], path: Path) -> None:
 
 
 def _loaded(candidate: str, timeout: float | None, *, in_process: bool) -> tuple[Candidate, ...]:
-    from backproof.candidates.contract import TIMEOUT, load
+    from backproof.candidates.contract import TIMEOUT
+    from backproof.candidates.loading import load
 
     return load(candidate, timeout=TIMEOUT if timeout is None else timeout, apart=not in_process)
 

@@ -52,7 +52,8 @@ def guard(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
     ] = None,
 ) -> None:
     """Fail where a candidate has become worse than its baseline; a candidate's code is run, without a sandbox."""
-    from backproof.candidates.contract import TIMEOUT, load_one
+    from backproof.candidates.contract import TIMEOUT
+    from backproof.candidates.loading import load_one
 
     if not update and (cases, seed, reference) != (None, None, None):
         raise typer.BadParameter("cases, seed and reference are the baseline's: change them with --update")

@@ -132,7 +132,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
 
 
 def _recorded(candidate: str | None, fields: Mapping[str, object], *, cases: int, seed: int, out: Path) -> int:
-    from backproof.candidates.contract import load_one
+    from backproof.candidates.loading import load_one
     from backproof.cases.domain import DEFAULT_DOMAIN
     from backproof.contact.probe import first_contact
     from backproof.narrowing import narrowed

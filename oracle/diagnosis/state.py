@@ -14,7 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from backproof.candidates.contract import Answer, Candidate, load
+from backproof.candidates.contract import Answer, Candidate
+from backproof.candidates.loading import load
 from backproof.cases.case import Array, Case, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis.evidence import Exhibit

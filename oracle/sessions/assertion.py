@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from backproof.candidates.callables import FunctionCandidate
-from backproof.candidates.contract import Answer, Candidate, CandidateError, declares_nothing, load
+from backproof.candidates.contract import Answer, Candidate, CandidateError, declares_nothing
 from backproof.candidates.finding import text_of
 from backproof.candidates.handed import Network
+from backproof.candidates.loading import load
 from backproof.cases.case import Case, build_case
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import card

@@ -25,7 +25,7 @@ from backproof.route import check
 SMALL = Domain(depth=1, width=(1, 2), batch_size=(1, 2), activations="tanh", losses="mse", dtypes="float64")
 TASK = Task(candidate="scratch", domain=SMALL, seed=0, shard=0, count=2, truth="exact")
 NET = """
-from backproof.candidates import load
+from backproof.candidates.loading import load
 from backproof import Domain, candidate
 from backproof.scratch import Network
 

@@ -14,7 +14,7 @@ from backproof.campaign import crew
 from backproof.campaign.crew import NOTHING, CrewError, DeathError, examined
 from backproof.campaign.shards import Shard, Task
 from backproof.campaign.tally import Tally
-from backproof.candidates.contract import load
+from backproof.candidates.loading import load
 from backproof.cases.domain import Domain
 
 TASK = Task(candidate="scratch", domain=Domain(losses="mse"), seed=0, shard=0, count=4, truth="exact")

@@ -10,7 +10,7 @@ from backproof.campaign.crew import CrewError
 from backproof.campaign.dispatch import Campaign
 from backproof.campaign.journal import Journal, finished, open_journal
 from backproof.campaign.shards import Task, examine_shard
-from backproof.candidates.contract import load
+from backproof.candidates.loading import load
 from backproof.cases.domain import Domain
 from backproof.reports import ReportError
 from backproof.route import check

@@ -8,7 +8,8 @@ import pytest
 from backproof.campaign import groups as module
 from backproof.campaign.groups import groups
 from backproof.campaign.shards import Task, examine_shard
-from backproof.candidates.contract import Answer, load
+from backproof.candidates.contract import Answer
+from backproof.candidates.loading import load
 from backproof.cases.domain import Domain
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.hypotheses import Hypothesis, singles

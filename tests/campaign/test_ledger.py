@@ -9,7 +9,7 @@ import pytest
 from backproof.campaign import ledger
 from backproof.campaign.shards import Task, examine_shard
 from backproof.campaign.tally import Tally
-from backproof.candidates.contract import load
+from backproof.candidates.loading import load
 from backproof.cases.domain import Domain
 
 SMALL = Domain(depth=(1, 2), width=(1, 4), batch_size=(1, 4), activations=("tanh", "relu"), losses=("mse", "linear"))

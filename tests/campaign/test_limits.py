@@ -8,7 +8,7 @@ from backproof.campaign import limits
 from backproof.campaign.limits import full, left_out, within_limits
 from backproof.campaign.shards import Task, examine_shard
 from backproof.campaign.tally import Tally
-from backproof.candidates.contract import load
+from backproof.candidates.loading import load
 from backproof.cases.domain import Domain
 
 SMALL = Domain(

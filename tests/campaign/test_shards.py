@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backproof.campaign.shards import REPEAT_EVERY, Task, examine_shard, rows_of
-from backproof.candidates.contract import load
+from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs

@@ -8,7 +8,8 @@ import pytest
 
 from backproof.campaign import shipment as module
 from backproof.campaign.shipment import Shipment, ShipmentError, shipment
-from backproof.candidates.contract import Answer, CandidateError, load
+from backproof.candidates.contract import Answer, CandidateError
+from backproof.candidates.loading import load
 from backproof.cases.case import build_case
 from backproof.cases.spec import NetworkSpec
 

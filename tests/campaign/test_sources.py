@@ -10,8 +10,8 @@ import pytest
 from backproof.campaign.fingerprint import changes, fingerprint, short, versions
 from backproof.campaign.shards import Task
 from backproof.campaign.sources import digest, file_of, own_digest, path_of, sources
-from backproof.candidates.contract import load
 from backproof.candidates.finding import wrap
+from backproof.candidates.loading import load
 from backproof.candidates.patience import Patience
 
 

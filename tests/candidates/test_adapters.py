@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backproof import check
-from backproof.candidates import load
+from backproof.candidates.loading import load
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.judging.verdicts import Verdict
 

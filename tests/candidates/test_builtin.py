@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backproof.candidates.contract import load
+from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec, build_case
 from backproof.comparison import Bounds, Verdict, compare
 from backproof.truth import autograd

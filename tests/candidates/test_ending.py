@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backproof.candidates.contract import load
 from backproof.candidates.ending import TerminatedError, in_order
 from backproof.candidates.finding import find
+from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec, build_case
 
 CASE = build_case(NetworkSpec.parse("3-4-2,sigmoid,mse,sum,n5,f64,normal,s7"))

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from backproof.candidates import finding
-from backproof.candidates.contract import CandidateError, load, load_one
+from backproof.candidates.contract import CandidateError
 from backproof.candidates.finding import find, text_of, wrap
+from backproof.candidates.loading import load, load_one
 from backproof.cases.domain import Domain
 
 NO_FUNCTION = "has no function loss_and_gradients(network, x, y) and nothing under @candidate."

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from backproof.campaign.shards import Task
 from backproof.candidates import correspondence, hosted
 from backproof.candidates.child import StrayError
-from backproof.candidates.contract import Answer, CandidateError, load
+from backproof.candidates.contract import Answer, CandidateError
 from backproof.candidates.host import LOST, packed
 from backproof.candidates.layout import Declaration, Layout
+from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.cli import app

@@ -14,8 +14,9 @@ import pytest
 
 from backproof import check_gradients
 from backproof.candidates import patience, protocol
-from backproof.candidates.contract import CandidateError, load
+from backproof.candidates.contract import CandidateError
 from backproof.candidates.layout import Declaration, Layout
+from backproof.candidates.loading import load
 from backproof.candidates.process import ProcessCandidate, program
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain

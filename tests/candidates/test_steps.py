@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backproof import Domain, candidate, check
-from backproof.candidates.contract import load
+from backproof.candidates.loading import load
 from backproof.candidates.steps import RATES, StepCandidate, read_off
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.sampling import sample_specs

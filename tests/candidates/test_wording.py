@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from backproof.candidates.contract import Answer, CandidateError, load
+from backproof.candidates.contract import Answer, CandidateError
+from backproof.candidates.loading import load
 from backproof.candidates.wording import HEAD, LONGEST, TAIL, printable, said
 
 

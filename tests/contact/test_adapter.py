@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from backproof import check
-from backproof.candidates import load
 from backproof.candidates.layout import WORDS, Layout
+from backproof.candidates.loading import load
 from backproof.contact.adapter import KINDS, adapter, is_program
 
 LAYOUTS = [

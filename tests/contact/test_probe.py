@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from backproof import Domain, candidate, check
-from backproof.candidates import CandidateError, load
+from backproof.candidates.contract import CandidateError
+from backproof.candidates.loading import load
 from backproof.cli import app
 from backproof.contact import probe
 from backproof.contact.probe import FirstContactError, first_contact

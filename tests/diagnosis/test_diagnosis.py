@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from backproof.candidates.builtin import Scratch, Torch
-from backproof.candidates.contract import Answer, load
+from backproof.candidates.contract import Answer
+from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis import naming

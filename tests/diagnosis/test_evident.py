@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backproof import candidate
-from backproof.candidates import load
+from backproof.candidates.loading import load
 from backproof.diagnosis.diagnosis import diagnose
 from backproof.diagnosis.faults import BY_NAME
 from backproof.scratch import Network

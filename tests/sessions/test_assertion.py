@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import FailedHealthCheck, Unsatisfiable
 
 from backproof import Domain, candidate, check_gradients
-from backproof.candidates.contract import CandidateError, load
+from backproof.candidates.contract import CandidateError
+from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.settings import DomainError
 from backproof.examine import ReferenceMissingError

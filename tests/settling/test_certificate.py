@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backproof.candidates.contract import Answer, load
+from backproof.candidates.contract import Answer
+from backproof.candidates.loading import load
 from backproof.cases import Case, NetworkSpec, build_case
 from backproof.judging.bounds import Bounds
 from backproof.settling.certificate import Certificate

@@ -202,7 +202,7 @@ def test_a_forged_recording_is_refused_where_it_is_met(tmp_path: Path):
 
 def test_what_is_not_recorded_is_exact(vectors: Vectors):
     """Networks that vouch for a candidate are drawn from its domain, recorded or not."""
-    from backproof.candidates.contract import load
+    from backproof.candidates.loading import load
     from backproof.examine import Examiner
 
     examiner = Examiner(load("scratch")[0], truth="exact", vectors=vectors)
