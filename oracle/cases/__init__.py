@@ -5,9 +5,10 @@ Nothing of ours lies below; NumPy is the only import.
 
 from backproof.cases.case import Case, build_case
 from backproof.cases.catalogue import ACTIVATIONS, DTYPES, LOSSES, REDUCTIONS, ActivationEntry, LossEntry, Parameter
+from backproof.cases.direction import Direction, draw_direction
 from backproof.cases.domain import Choose, Domain, DomainError, build_spec
 from backproof.cases.formula import Formula, accepts, expected_output, target_kind
-from backproof.cases.gradients import Array, Direction, Gradients, draw_direction
+from backproof.cases.gradients import Array, Gradients
 from backproof.cases.sampling import Coverage, EvenSampler, sample_specs
 from backproof.cases.spec import NetworkSpec, Penalty, SpecError
 from backproof.cases.spelling import Value

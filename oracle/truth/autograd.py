@@ -23,8 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backproof.cases.case import Array, Case
+from backproof.cases.direction import Direction
 from backproof.cases.formula import Formula
-from backproof.cases.gradients import Direction, Gradients
+from backproof.cases.gradients import Gradients
 from backproof.cases.spec import NetworkSpec, Penalty
 from backproof.truth.divisors import divisor
 

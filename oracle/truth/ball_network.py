@@ -12,7 +12,7 @@ from flint import arb, arb_mat
 
 from backproof.cases.case import Case
 from backproof.cases.catalogue import LOSSES as CATALOGUE
-from backproof.cases.gradients import Direction
+from backproof.cases.direction import Direction
 from backproof.cases.spec import Penalty
 from backproof.truth.ball_activations import ELEMENTWISE, ROWWISE, Rowwise, complements
 from backproof.truth.ball_losses import DIVIDED_BY_OUTPUTS, LOSSES, TAKES_COMPLEMENTS

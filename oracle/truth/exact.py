@@ -28,7 +28,8 @@ from flint import arb, ctx
 
 from backproof.cases.case import Case
 from backproof.cases.catalogue import LOSSES
-from backproof.cases.gradients import Array, Direction, Gradients
+from backproof.cases.direction import Direction
+from backproof.cases.gradients import Array, Gradients
 from backproof.truth import ball_network
 from backproof.truth.ball_ties import Admitted, Ties
 from backproof.truth.balls import SMALLEST, Float64Enclosure, to_float64

@@ -1,10 +1,8 @@
-"""Gradients in one order, and directions from the spec's id."""
+"""Gradients in one order."""
 
 import numpy as np
-from hypothesis import given
 
-from backproof.cases import Domain, Gradients, build_case, draw_direction
-from backproof.cases.strategies import cases
+from backproof.cases import Gradients
 
 
 def test_quantities_come_in_backward_order():
@@ -27,23 +25,3 @@ def test_quantities_leave_out_what_is_not_offered():
     loss, w1, b1 = (np.full((1,), number) for number in range(3))
     gradients = Gradients(loss, (w1,), (b1,), None, None)
     assert [(name, layer) for name, layer, _ in gradients.quantities()] == [("loss", None), ("bias", 1), ("weight", 1)]
-
-
-@given(cases(Domain(values=("normal", "integers", "saturated", "tiny"))))
-def test_draw_direction_matches_the_case(case):
-    """A direction has the shapes and dtype of the case, follows from the id, and is not the case itself."""
-    direction, again = draw_direction(case), draw_direction(build_case(case.spec))
-    for tangents, others, arrays in (
-        (direction.weights, again.weights, case.weights),
-        (direction.biases, again.biases, case.biases),
-        ((direction.inputs,), (again.inputs,), (case.x,)),
-    ):
-        for tangent, other, array in zip(tangents, others, arrays, strict=True):
-            assert (tangent is None) == (array is None)
-            if tangent is not None:
-                assert tangent.shape == array.shape
-                assert tangent.dtype == array.dtype
-                assert np.array_equal(tangent, other)
-                assert not np.array_equal(tangent, array)
-                assert not tangent.flags.writeable
-                assert 0 < np.abs(tangent).max() <= 4

@@ -12,9 +12,10 @@ from hypothesis import given
 
 from backproof.cases import Case, build_case, draw_direction
 from backproof.cases.catalogue import LOSSES
+from backproof.cases.direction import Direction
 from backproof.cases.domain import Domain
 from backproof.cases.formula import Formula
-from backproof.cases.gradients import Direction, Gradients
+from backproof.cases.gradients import Gradients
 from backproof.cases.spec import NetworkSpec
 from backproof.cases.strategies import cases
 from backproof.truth import autograd, ball_activations, ball_losses, exact
