@@ -19,7 +19,6 @@ from typing import Final
 
 import numpy as np
 
-from backproof.campaign.archive import open_archive
 from backproof.campaign.crew import Stopped, get_ready
 from backproof.campaign.dispatch import Campaign, Progress, workers_for
 from backproof.campaign.fingerprint import fingerprint
@@ -39,6 +38,7 @@ from backproof.examine import Truth, reference_of
 from backproof.judging.verdicts import Verdict
 from backproof.narrowing import check_named, like
 from backproof.outcome import Replay, Report
+from backproof.publishing.archive import open_archive
 from backproof.reports import ReportError
 from backproof.reports.columns import ROWS
 from backproof.reports.places import check_place

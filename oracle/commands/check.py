@@ -170,7 +170,7 @@ def _exit_code(outcomes: Sequence[Report]) -> int:
 
 def _write(outcomes: list[Report], junit: Path | None, summary: Path | None, script: Path | None) -> None:
     """The files that were asked for. The verdict is out: where one cannot be written, only that is still to be said."""
-    from backproof.campaign.publication import write_results
+    from backproof.publishing.publication import write_results
     from backproof.reports import ReportError
 
     try:

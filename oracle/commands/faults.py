@@ -137,7 +137,7 @@ def _confusion(trials: list[Trial]) -> Table:
 
 
 def _write(trials: list[Trial], place: Path, seed: int) -> None:
-    from backproof.campaign.publication import write_table
+    from backproof.publishing.publication import write_table
 
     rows = [trial.row() for trial in trials]
     command = {"command": shlex.join(["backproof", *sys.argv[1:]]), "seed": seed}

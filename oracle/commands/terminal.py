@@ -161,7 +161,7 @@ def refuse(
     candidate: str, error: BaseException, *, suite: str, junit: Path | None, summary: Path | None, as_json: bool
 ) -> NoReturn:
     """`stop`, after the JUnit XML and the summary of a run that could not begin; what hinders that is told once."""
-    from backproof.campaign.publication import write_error
+    from backproof.publishing.publication import write_error
 
     hindrance = write_error(junit, summary, suite=suite, candidate=candidate, error=error)
     if hindrance and hindrance != str(error):

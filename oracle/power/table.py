@@ -323,7 +323,7 @@ def run(
 
 def _write(frame: pd.DataFrame, directory: Path, text: str, *, tightness: bool, command: Mapping[str, object]) -> None:
     """A report directory of the table: what is not measured, or is no number, is an empty cell."""
-    from backproof.campaign.publication import write_table
+    from backproof.publishing.publication import write_table
     from backproof.reports.columns import TABLES
 
     name = "tightness" if tightness else "power"

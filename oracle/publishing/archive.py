@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from backproof.campaign import limits, pairs
 from backproof.campaign.journal import Journal
-from backproof.campaign.publication import complete, publish
-from backproof.campaign.reach import charged
 from backproof.campaign.shards import Shard
 from backproof.outcome import Report
+from backproof.publishing.publication import complete, publish
+from backproof.publishing.reach import charged
 
 if TYPE_CHECKING:
     import pyarrow as pa

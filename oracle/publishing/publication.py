@@ -44,7 +44,7 @@ def _stopped(report: Report) -> list[str]:
 
 def complete(directory: Path) -> None:
     """Charge the rows that fail to what the diagnosis found, and make the page: from the files that are there."""
-    from backproof.campaign.reach import charge
+    from backproof.publishing.reach import charge
     from backproof.reports.rendering import render
 
     charge(directory)

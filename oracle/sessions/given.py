@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backproof.campaign.archive import open_archive
 from backproof.campaign.shards import Shard, rows_of
 from backproof.campaign.tally import Tally
 from backproof.candidates.contract import Answer
@@ -25,6 +24,7 @@ from backproof.diagnosis.evidence import Inquiry
 from backproof.examine import Examiner, Truth
 from backproof.judging.verdicts import UNREMARKABLE
 from backproof.outcome import Report
+from backproof.publishing.archive import open_archive
 from backproof.sessions.arrays import bias_layout, case_of
 
 Array = NDArray[Any]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from backproof.campaign.publication import screens
 from backproof.campaign.shards import rows_of
 from backproof.campaign.tally import Tally
 from backproof.cases.domain import Domain
@@ -16,6 +15,7 @@ from backproof.cases.spec import NetworkSpec
 from backproof.environment import environment, version
 from backproof.judging.verdicts import UNREMARKABLE, Check
 from backproof.outcome import Report
+from backproof.publishing.publication import screens
 from backproof.reports.places import SCREEN
 from backproof.screen import told
 

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 
-from backproof.campaign.publication import complete, publish, screens, write_error, write_results, write_table
 from backproof.cases.domain import Domain
 from backproof.outcome import Report
+from backproof.publishing.publication import complete, publish, screens, write_error, write_results, write_table
 from backproof.reports.columns import TABLES
 from backproof.reports.reading import read_run
 from backproof.reports.tables import dtypes, frame

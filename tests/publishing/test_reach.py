@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backproof.campaign.publication import complete
-from backproof.campaign.reach import REACH, charge, charged
 from backproof.diagnosis.diagnosis import RULES
+from backproof.publishing.publication import complete
+from backproof.publishing.reach import REACH, charge, charged
 from backproof.reports.columns import TABLES
 from backproof.reports.tables import table
 
