@@ -291,14 +291,11 @@ def _notes(before: Run, after: Run) -> Iterator[str]:
     """What else is not the same."""
     if before.candidate != after.candidate:
         yield f"two candidates are compared: {before.candidate} and {after.candidate}"
-    for name in ("seed", "torch"):
-        one, other = before.verdict.get(name), after.verdict.get(name)
-        if one != other:
-            yield f"{name} {one} before, {other} after"
-    one, other = before.environment.get("domain"), after.environment.get("domain")
-    if one != other:
-        yield f"domain {one} before, {other} after"
+    said = [(name, *(run.verdict.get(name) for run in (before, after))) for name in ("seed", "torch")]
+    said.append(("domain", *(run.environment.get("domain") for run in (before, after))))
     packages = [run.environment.get("packages") or {} for run in (before, after)]
-    for name in packages[0]:
-        if name != "torch" and packages[0][name] != packages[1].get(name):
-            yield f"{name} {packages[0][name]} before, {packages[1].get(name)} after"
+    said += [(name, each, packages[1].get(name)) for name, each in packages[0].items() if name != "torch"]
+    for name, *both in said:
+        if both[0] != both[1]:
+            one, other = ("none" if each is None else each for each in both)
+            yield f"{name} {one} before, {other} after"

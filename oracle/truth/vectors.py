@@ -222,6 +222,9 @@ def _checked(path: Path) -> dict[str, str]:
             digest.update(header.replace(wanted.encode(), NO_CHECKSUM.encode(), 1) if wanted else header)
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
+    except FileNotFoundError:
+        hint = "A recording is made where PyTorch is: backproof record --help"
+        raise VectorsError(f"{path}: no such file. {hint}") from None
     except OSError as error:
         raise VectorsError(f"{path} cannot be read: {error.strerror or error}") from None
     needed = _data_length(header)

@@ -142,6 +142,12 @@ def test_what_else_differs_is_noted(against, small):
     )
 
 
+def test_what_a_run_does_not_say_is_none(against):
+    """A test suite that wrote a report has no domain, and may lack a package."""
+    found = against({"domain": "Domain()", "packages": {"jax": "0.10.0"}}, {"domain": None})
+    assert found.notes == ("domain Domain() before, none after", "jax 0.10.0 before, none after")
+
+
 def test_result_as_data_and_as_markdown(against, small):
     """Everything that the screen shows, and more; whatever names hold, a table stays a table."""
     strata = [(*small.strata[0][:1], "a|b<c>", *small.strata[0][2:])]
