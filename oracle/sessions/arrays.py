@@ -92,9 +92,9 @@ def case_of(
     fitted = {name: _fitted(array, name, _option_shape(name, spec), layout, dtype) for name, array in arrays.items()}
     case = Case(
         spec,
-        tuple(_locked(weight, dtype) for weight in own),
+        tuple(_locked(weight, dtype, f"weights[{at}]") for at, weight in enumerate(own)),
         tuple(_bias(bias, at, width, dtype) for at, (bias, width) in enumerate(zip(shifts, widths[1:], strict=True))),
-        _locked(inputs, dtype),
+        _locked(inputs, dtype, "x"),
         _targets(y, spec, layout),
         fitted,
         None if upstream is None else _fitted(_real(upstream, "upstream"), "upstream", unreduced, layout, dtype),
@@ -117,7 +117,7 @@ def _loss(name: str, options: Mapping[str, Any], y: Any) -> tuple[Formula, dict[
             raise SpecError(f"loss {formula.name} has no option {key!r}; it has: {known}")
         elif key in ("weight", "pos_weight"):
             if value is not None:
-                arrays[key] = _real(value, key)
+                arrays[key] = _not_negative(_real(value, key), key)
                 given[key] = "weighted"
         else:
             given[key] = value
@@ -180,6 +180,13 @@ def _real(value: Any, name: str) -> Array:
     return array
 
 
+def _not_negative(array: Array, name: str) -> Array:
+    """Weights of classes or targets.  Raises SpecError: with a negative one, what is to be avoided is rewarded."""
+    if (array < 0).any():
+        raise SpecError(f"{name} must hold weights, at least 0; got {array.min():g}")
+    return array
+
+
 def _numbers(value: Any, name: str, ndim: int) -> Array:
     array = _real(value, name)
     if array.ndim != ndim:
@@ -195,7 +202,7 @@ def _bias(value: Any, at: int, width: int, dtype: str) -> Array | None:
     array = _real(value, f"biases[{at}]")
     if array.size != width:
         raise SpecError(f"biases[{at}] must hold {width} numbers, one for each output; got shape {array.shape}")
-    return _locked(array.reshape(width), dtype)
+    return _locked(array.reshape(width), dtype, f"biases[{at}]")
 
 
 def _option_shape(name: str, spec: NetworkSpec) -> tuple[int, ...]:
@@ -209,7 +216,7 @@ def _fitted(array: Array, name: str, shape: tuple[int, ...], layout: Layout, dty
         found = found.reshape(shape)
     if found.shape != shape:
         raise SpecError(f"{name} must have shape {shape}, samples in rows; got {found.shape}")
-    return _locked(found, dtype)
+    return _locked(found, dtype, name)
 
 
 def _targets(y: Array, spec: NetworkSpec, layout: Layout) -> Array:
@@ -239,10 +246,16 @@ def _targets(y: Array, spec: NetworkSpec, layout: Layout) -> Array:
             f"y must hold {spec.batch_size} classes from 0 to {spec.outputs - 1}, or one-hot rows; got {y.dtype}, "
             f"shape {y.shape}"
         )
-    return _locked(found, "int64")
+    return _locked(found, "int64", "y")
 
 
-def _locked(array: Array, dtype: str) -> Array:
-    copy = np.array(array, dtype=dtype, order="C")
+def _locked(array: Array, dtype: str, name: str) -> Array:
+    """A copy in the case's dtype that nobody changes.  Raises SpecError where that dtype does not reach so far."""
+    with np.errstate(over="ignore"):
+        copy = np.array(array, dtype=dtype, order="C")
+    if not np.isfinite(copy).all():
+        largest = np.abs(array).max()
+        wider = "" if dtype == "float64" else ": give them as float64"
+        raise SpecError(f"{name} holds {largest:g}, beyond what {dtype} holds, the dtype of weights and x{wider}")
     copy.flags.writeable = False
     return copy

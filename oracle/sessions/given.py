@@ -30,7 +30,6 @@ from backproof.sessions.arrays import bias_layout, case_of
 Array = NDArray[Any]
 
 NAME: Final = "your arrays"
-_INTEGER_TARGETS: Final = ("class", "classes")
 
 
 def check_arrays(

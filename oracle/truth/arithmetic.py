@@ -146,11 +146,29 @@ class Arithmetic:
         error: Array = self.smallest * ((size < self.smallest) & (size > 0.0))
         return error
 
-    def underflow_in_place(self, error: Array, operations: int = 1) -> None:
-        """Add eta for every operation that may underflow; where nothing errs, nothing is computed inexactly."""
+    def narrowed(self, given: Array) -> Array:
+        """How far given numbers move where the program rounds them to its dtype: 0 where that holds them exactly."""
+        size = np.abs(given)
+        if not self.narrows:
+            return np.zeros(size.shape)
+        with np.errstate(over="ignore"):
+            held = given.astype(self.dtype) == given
+        moved = np.where(size < self.smallest, size, 0.5 * float(np.finfo(self.dtype).eps) * size)
+        return np.where(held, 0.0, moved)
+
+    def underflow_in_place(self, error: Array, operations: int = 1, *, of: Array | None = None) -> None:
+        """Add eta for every operation that may underflow; where nothing errs, nothing is computed inexactly.
+
+        of: the numbers themselves. Where float64 is judged, u times one of them may underflow to 0 right here: then it
+        need not be exact, though its error is 0.
+        """
         lost = operations * self.smallest
-        if not lowest(error) * ABSORBED > lost:
-            np.add(error, lost, out=error, where=error > 0.0)
+        if lowest(error) * ABSORBED > lost:
+            return
+        inexact = error > 0.0
+        if of is not None and self.dtype == "float64":
+            inexact |= (of != 0.0) & (np.abs(of) < self.smallest / self.unit)
+        np.add(error, lost, out=error, where=inexact)
 
     def underflow_of_product_in_place(
         self, error: Array, left: Array, right: Array, operations: int, *, added: Array | None = None

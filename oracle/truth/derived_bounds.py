@@ -95,7 +95,7 @@ def steps_bound(case: Case, steps: int, options: StepOptions) -> tuple[Parameter
     k = |1 - dampening|, and capitals for magnitudes with their errors, G = |g| + e_g:
 
         e_g = e_dw + decay e_w + 3u (DW + decay W)
-        e_v = momentum e_v + k e_g + 4u (momentum V + k G)
+        e_v = momentum e_v + k e_g + 4u (momentum V + (k + |dampening|) G), also for g - dampening g
         e_d = e_g, e_v, or for nesterov e_g + momentum e_v + 3u (G + momentum V)
         e_w = e_w + lr e_d + 4u lr D + u W + eta
     """
@@ -275,7 +275,8 @@ def _step(
         if velocity is None:
             velocity = g
         else:
-            rounding = 4.0 * u * (momentum * velocity.magnitude + abs(kept) * g.magnitude)
+            taken = abs(kept) + abs(options.dampening)
+            rounding = 4.0 * u * (momentum * velocity.magnitude + taken * g.magnitude)
             velocity = Rounded(
                 momentum * velocity.value + kept * g.value,
                 momentum * velocity.error + abs(kept) * g.error + rounding,

@@ -44,9 +44,9 @@ def l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounde
 def smooth_l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
     """C = d^2 / (2 beta) within beta, |d| - beta/2 beyond; g = clip(d / beta, -1, 1). beta = 0 is l1.
 
-    g is Lipschitz 1/beta:   e_g = min(e / beta, 2) + 3u G, with G = min((|d| + f e) / beta, 1) the largest |g| within
-    reach, and e_C = G e and roundings. The branches of C agree at |d| = beta to 5u(|d| + beta), so which of them is
-    taken there does not matter.
+    g is Lipschitz 1/beta:   e_g = min(e / beta, 2) + 4u G, with G = min((|d| + f e) / beta, 1) the largest |g| within
+    reach, and e_C = G e and roundings; the 4u are those of d, beta, 1 / beta and their product. The branches of C agree
+    at |d| = beta to 5u(|d| + beta), so which of them is taken there does not matter.
     """
     beta = float(options["beta"])
     if beta == 0.0:
@@ -59,7 +59,7 @@ def smooth_l1(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) ->
     g = np.clip(d / beta, -1.0, 1.0)
     return (
         Rounded(value, e * steepest + 5.0 * u * rounding),
-        Rounded(g, np.minimum(e / beta, 2.0) + 3.0 * u * steepest),
+        Rounded(g, np.minimum(e / beta, 2.0) + 4.0 * u * steepest),
     )
 
 
@@ -81,21 +81,22 @@ def huber(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bou
 
 
 def gaussian_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = 1/2 (log v + d^2 / v) (+ 1/2 log 2 pi), v = max(var, eps); g = d / v:   e_g = e / v + 4u(|d| + e) / v.
+    """C = 1/2 (log v + d^2 / v) (+ 1/2 log 2 pi), v = max(var, eps); g = d / v:   e_g = e / v + 6u(|d| + e) / v.
 
-    The size is that of both terms, which may be added up each on its own. Beyond the range of d^2, a large v does not
-    make C finite again: nothing is known of it.
+    Forms with sigma = sqrt(v) take it twice: (d / sigma)^2 errs by 8u of itself, d / sigma / sigma by 6u with an eps
+    that is rounded. The size is that of both terms, which may be added up each on its own. Beyond the range of d^2, a
+    large v does not make C finite again: nothing is known of it.
     """
     u, e, d = arithmetic.unit, a.error, a.value - y
     v = np.maximum(np.asarray(options["var"], dtype=np.float64), float(options["eps"]))
     constant = 0.5 * np.log(2.0 * np.pi) if options["full"] else 0.0
     reach = np.abs(d) + e
-    rounding = 3.0 + 3.0 * np.abs(np.log(v)) + 3.0 * reach * reach / v + 4.0 * constant
+    rounding = 3.0 + 3.0 * np.abs(np.log(v)) + 5.0 * reach * reach / v + 4.0 * constant
     error = 0.5 * (2.0 * np.abs(d) + 3.0 * e) * e / v + u * rounding
     error = np.where(reach * reach <= arithmetic.largest, error, np.inf)
     size = 0.5 * (np.abs(np.log(v)) + reach * reach / v) + constant
     losses = Losses(0.5 * (np.log(v) + d * d / v) + constant, error, size, size.size)
-    return losses, Rounded(d / v, (e + 4.0 * u * reach) / v)
+    return losses, Rounded(d / v, (e + 6.0 * u * reach) / v)
 
 
 def linear(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:

@@ -31,7 +31,7 @@ def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bound
     positive: the quotient is then unbounded, and inf and PyTorch's clamp are both within rounding. A term whose y or
     1-y is exactly 0 is not there, whatever its logarithm. Forms that write (p - y) / (p (1-p)), with any stand-in for a
     divisor that may be 0, keep the sign and only lose size: where the term that is not there has a divisor within
-    rounding of 0, they lie between 0 and g, so that e_g grows by |g|.
+    rounding of 0, they lie between 0 and g, so that e_g grows by |g|. A y that is rounded takes 1 - y with it.
     A logarithm may err by 4u of itself, an exponential by 5u: see `allowances.py`.
     """
     u, e, p = arithmetic.unit, a.error, a.value
@@ -43,6 +43,10 @@ def bce(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bound
     slope_error += np.where(lost, hit + missed, 0.0)
     value = -(xlogy(y, p) + xlogy(1.0 - y, 1.0 - p))
     value_error = hit * e + missed * e + u * (7.0 * np.abs(value) + 2.0)
+    if arithmetic.narrows:
+        moved = arithmetic.narrowed(y)
+        slope_error += ratio(moved, low) + ratio(moved, high)
+        value_error += np.abs(xlogy(moved, low)) + np.abs(xlogy(moved, high))
     blind = ((low == 0.0) & (y > 0.0)) | ((high == 0.0) & (y < 1.0))
     return Rounded(value, np.where(blind, np.inf, value_error)), Rounded(g, np.where(blind, np.inf, slope_error))
 
@@ -75,22 +79,24 @@ def kl_div(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bo
     """C = y (log y - a), g = -y, exactly; with log_target C = exp(y) (y - a), g = -exp(y):   e_g = 5u exp(y) + eta.
 
     The eta is exp(y) that underflows, which times |y| + |a| may be a number that does not. The size is that of both
-    terms, for entropy and cross-entropy may be added up each on its own.
+    terms, for entropy and cross-entropy may be added up each on its own. A y that is rounded moves y log y by |log y| +
+    1 times as much, and exp(y) by itself.
     """
-    u = arithmetic.unit
+    u, moved = arithmetic.unit, arithmetic.narrowed(y)
     if options["log_target"]:
         t = np.exp(y)
-        entropy, slope_error = t * y, 5.0 * u * t + arithmetic.smallest
+        entropy, slope_error = t * y, t * (5.0 * u + 2.0 * moved) + arithmetic.smallest
+        moved = moved * t
     else:
         t, entropy, slope_error = y, xlogy(y, y), np.zeros_like(y)
     size = np.abs(entropy) + np.abs(t) * a.magnitude
-    rounding = 6.0 * u * size + slope_error * (np.abs(y) + a.magnitude)
+    rounding = 6.0 * u * size + slope_error * (np.abs(y) + a.magnitude) + moved
     losses = Losses(entropy - t * a.value, np.abs(t) * a.error + rounding, size, size.size)
     return losses, Rounded(-t, slope_error)
 
 
 def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a) expm1(f e) + 6u(exp(a + f e) + |y|).
+    """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a) expm1(f e) + 6u(exp(a + f e) + |y|) + eta.
 
     Otherwise C = a - y log q, g = 1 - y / q, q = a + eps:   e_g = y e / ((q - f e)(q - e)) + 4u(1 + y / (q - f e)).
     `full` adds Stirling's y log y - y + 1/2 log(2 pi y) where y > 1: a constant of the data. The size is that of all
@@ -105,8 +111,8 @@ def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) 
     if options["log_input"]:
         rate = np.exp(v)
         grown = rate * np.expm1(SEARCH * e)
-        slope_error = grown + 6.0 * u * (rate + grown + np.abs(y))
-        value_error = grown + np.abs(y) * e + 6.0 * u * (rate + grown + np.abs(y) * a.magnitude)
+        slope_error = grown + 6.0 * u * (rate + grown + np.abs(y)) + arithmetic.smallest
+        value_error = grown + np.abs(y) * e + 6.0 * u * (rate + grown + np.abs(y) * a.magnitude) + arithmetic.smallest
         value, g, blind = rate - y * v, rate - y, rate + grown > arithmetic.largest
         size = rate + grown + np.abs(y) * a.magnitude
     else:
@@ -122,22 +128,26 @@ def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) 
     return losses, Rounded(g, np.where(blind, np.inf, slope_error))
 
 
-def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arithmetic) -> tuple[Rounded, Rounded]:
+def log_logistic(
+    a: Rounded, positive: Array, negative: Array, arithmetic: Arithmetic, *, doubt: Array | float = 0.0
+) -> tuple[Rounded, Rounded]:
     """C = P softplus(-a) + Q softplus(a), g = Q s(a) - P s(-a): every loss that is built on log s.
 
     e_g = (|P| + |Q|)(min((s' + .0963 f e) e, 1) + 7u): forms that write s(a) - y or 1 - s(a) cancel, so that the error
     is one of numbers near 1.   e_C = (|g| + (|P| + |Q|) min(f e / 4, 1)) e + 6u (|P| + |Q|) max(1, |a|); the textbook's
-    log(1 - s(a)) loses 2u exp(|a| + f e).
+    log(1 - s(a)) loses 2u exp(|a| + f e). doubt: how far P + Q may be off by itself; it multiplies s(a) or s(-a), and
+    softplus(-a).
     """
     u, e = arithmetic.unit, a.error
     s, other = logistic(a.value), logistic(-a.value)
     weight = np.abs(positive) + np.abs(negative)
     g = negative * s - positive * other
-    slope_error = weight * (np.minimum((s * other + LOGISTIC_CURVATURE * SEARCH * e) * e, 1.0) + 7.0 * u)
+    slope_error = weight * (np.minimum((s * other + LOGISTIC_CURVATURE * SEARCH * e) * e, 1.0) + 7.0 * u) + doubt
     shared = np.log1p(np.exp(-np.abs(a.value)))
     value = positive * (np.maximum(-a.value, 0.0) + shared) + negative * (np.maximum(a.value, 0.0) + shared)
     value_error = (np.abs(g) + weight * np.minimum(0.25 * SEARCH * e, 1.0)) * e
     value_error += 6.0 * u * weight * np.maximum(1.0, np.abs(a.value))
+    value_error += doubt * (np.maximum(-a.value, 0.0) + shared + SEARCH * e)
     if arithmetic.forms == "textbook":
         lost = np.exp(np.abs(a.value) + SEARCH * e)  # infinite beyond float64, as the textbook's number is
         value_error += np.where(weight > 0.0, 2.0 * u * weight * lost, 0.0)
@@ -145,10 +155,17 @@ def log_logistic(a: Rounded, positive: Array, negative: Array, arithmetic: Arith
 
 
 def bce_with_logits(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = -(p y log s(a) + (1-y) log s(-a)), p = pos_weight or 1: `log_logistic` with P = p y, Q = 1 - y."""
+    """C = -(p y log s(a) + (1-y) log s(-a)), p = pos_weight or 1: `log_logistic` with P = p y, Q = 1 - y.
+
+    P + Q is also written 1 + (p - 1) y, or P + 1 - y, as in PyTorch's kernels, where numbers near 1 cancel: it errs by
+    u (1 + 2 P + P + Q) then, or 3u (1 + P) at most, and not at all where y = 0.
+    """
     weight = options.get("pos_weight")
-    positive = y if weight is None else y * np.asarray(weight, dtype=np.float64)
-    return log_logistic(a, positive, 1.0 - y, arithmetic)
+    if weight is None:
+        return log_logistic(a, y, 1.0 - y, arithmetic)
+    positive = y * np.asarray(weight, dtype=np.float64)
+    doubt = 3.0 * arithmetic.unit * np.where(y > 0.0, 1.0 + positive, 0.0)
+    return log_logistic(a, positive, 1.0 - y, arithmetic, doubt=doubt)
 
 
 def soft_margin(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:

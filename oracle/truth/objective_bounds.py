@@ -25,13 +25,15 @@ def unreduced(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Los
     if y.dtype.kind == "f":
         y = np.asarray(y, np.float64)
         outputs = _with_flushed_differences(outputs, y, arithmetic)
+        if arithmetic.narrows:  # a - y may cancel, and y is rounded before
+            outputs = Rounded(outputs.value, outputs.error + arithmetic.narrowed(y))
     losses, gradient = LOSS_BOUNDS[case.spec.loss.name](outputs, y, case.loss_options, arithmetic)
     error = gradient.error
     if arithmetic.narrows:
         error = error + arithmetic.unit * np.abs(gradient.value)
     if not highest(outputs.error) < HARMLESS:
         error += 0.0 * outputs.error.sum(axis=1, keepdims=True)
-    arithmetic.underflow_in_place(error)
+    arithmetic.underflow_in_place(error, of=gradient.value)
     return Losses.of(losses), Rounded(gradient.value, error)
 
 
@@ -54,10 +56,11 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
     """C with its penalty, or the unreduced losses, and g = dC/da^L: the loss' gradient times the reduction's scale c.
 
     Under reduction "none" the given upstream stands for c. Scaling by it errs by u, and by 1/N by 2u: 1/N is rounded,
-    and the product is; a mean over N and O may be taken in two steps, 3u. A weighted mean's divisor is itself a sum, of
-    N weights.
+    and the product is; a mean over N and O may be taken in two such steps, 4u. A weighted mean's divisor is itself a
+    sum, of N weights.
     e_C = |c| (sum e + gamma_{k+4} sum |C_i| + k eta) + eta over the k terms of all losses, which a program may add up
-    in one sum, and what the penalty adds.
+    in one sum, and what the penalty adds. The eta are there wherever a loss is not 0: where float64 is judged, the rest
+    may underflow right here.
     """
     spec = case.spec
     losses, gradient = unreduced(case, outputs, arithmetic)
@@ -71,9 +74,10 @@ def objective(case: Case, outputs: Rounded, arithmetic: Arithmetic) -> tuple[Rou
         scale = 1.0 / divisor(case)
         gamma = arithmetic.gamma(losses.terms + 4 + _summed_weights(case))
         whole = lost + gamma * sizes
-        whole += losses.terms * arithmetic.smallest * (whole > 0.0)
+        whole += losses.terms * arithmetic.smallest * (sizes > 0.0)
         loss = _penalised(Rounded(np.asarray(scale * total(losses.value)), np.asarray(scale * whole)), case, arithmetic)
-    error = loss.error + arithmetic.smallest * (loss.error > 0.0)
+    there = losses.size > 0.0 if spec.reduction == "none" else np.asarray(loss.error > 0.0)
+    error = loss.error + arithmetic.smallest * there
     if not sizes + lost <= arithmetic.largest:
         added = losses if spec.reduction == "none" else _added(losses)
         error = np.where(_may_overflow(added, arithmetic), np.nan, error)
@@ -105,14 +109,15 @@ _SCALING = {"none": 1, "batchmean": 2}
 
 
 def _scaled(gradient: Rounded, scale: Array | float, case: Case, arithmetic: Arithmetic) -> Rounded:
-    roundings = _SCALING.get(case.spec.reduction, 2 if LOSSES[case.spec.loss.name].per_sample else 3)
+    roundings = _SCALING.get(case.spec.reduction, 2 if LOSSES[case.spec.loss.name].per_sample else 4)
     roundings += _summed_weights(case)
     error = np.abs(scale) * (gradient.error + arithmetic.gamma(roundings) * gradient.magnitude)
     if isinstance(scale, np.ndarray) and least(np.abs(scale)) < arithmetic.smallest:
         error += arithmetic.flushed(scale) * gradient.magnitude
-    arithmetic.underflow_in_place(error)
+    scaled = scale * gradient.value
+    arithmetic.underflow_in_place(error, of=scaled)
     arithmetic.overflow_in_place(error, arithmetic.gamma(roundings))
-    return Rounded(scale * gradient.value, error)
+    return Rounded(scaled, error)
 
 
 def _penalised(loss: Rounded, case: Case, arithmetic: Arithmetic) -> Rounded:

@@ -11,8 +11,9 @@ The Jacobian product is p * (s - sum p s) for softmax, s - p sum s for log_softm
 The arithmetic of p, in units of u relative to it, with S = sum exp(z - m) <= K: an exponential errs by 5, its argument
 by |z - m|; the sum S by the mean of these over p, which is 5 + log K at most, and K - 1; the quotient by 1: together
 K + 10 + log K + |z - m|.  The form exp(z - l), l = m + log S, has the sum's error in l, 4 log S of the logarithm and
-|l| of the sum, then |z - l| <= |z - m| + log S of the difference: 6 log K + |m| in all.  log p likewise, with 2 |log p|
-for the difference, or for the logarithm of p in forms that take it.
+|l| of the sum, then |z - l| <= |z - m| + log S of the difference: 6 log K + |m| in all.  log p = z - l likewise, with
+|log p| for the difference. The textbook's logarithm of a computed p has all of that p's error, 4 |log p| of its own,
+and what p loses where it underflows.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None = Non
 def log_probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None = None) -> Rounded:
     """log_softmax(z) = z - logsumexp(z) per row; `rows` as above.
 
-    e = e_z + E + u (K + 8 + 5 log K + 2|z - m| + |m| + 2|log p|) + eta.
+    e = e_z + E + u (K + 8 + 5 log K + 2|z - m| + |m| + 2|log p|) + eta;  the textbook's log(p) has u (2 + 2|log p|)
+    and 2 eta / p more, and p may be as small as exp(log p - e_z - E); infinite where that may be eta.
     """
     rows = shifted(z) if rows is None else rows
     classes = rows.below.shape[1]
@@ -87,6 +89,9 @@ def log_probabilities(z: Rounded, arithmetic: Arithmetic, rows: Shifted | None =
     u, plain = arithmetic.unit, classes + 8.0 + 5.0 * math.log(classes)
     units = (2.0 * u) * (rows.distance + size) + u * (plain + rows.top)
     error = z.error + units + (rows.largest_error + arithmetic.smallest)
+    if arithmetic.forms == "textbook":
+        lost = arithmetic.smallest * np.exp(size + z.error + rows.largest_error)
+        error += u * (2.0 + 2.0 * size) + np.where(lost <= 0.5, 2.0 * lost, np.inf)
     return Rounded(logp, error, size=size)
 
 

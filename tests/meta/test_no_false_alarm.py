@@ -110,6 +110,31 @@ def test_a_program_in_float32_is_never_accused(values: str) -> None:
     assert found[Verdict.AGREE] > sum(found.values()) / 2
 
 
+@pytest.mark.parametrize(
+    "losses",
+    [
+        "bce_with_logits=weighted",
+        ("cross_entropy", "nll", "gaussian_nll", "multi_margin", "multilabel_soft_margin"),
+    ],
+    ids=["pos_weight", "others"],
+)
+@pytest.mark.parametrize("name", sorted(BUILTIN))
+def test_weights_of_any_size_accuse_nobody(name: str, losses: str | tuple[str, ...]) -> None:
+    """Class weights, pos_weights and variances from 1e-5 to 1000: PyTorch's own kernels cancel with small ones."""
+    examiner, random = Examiner(BUILTIN[name]()), np.random.default_rng(17)
+    weighted = 0
+    for spec in sample_specs(replace(SMALL, losses=losses), seed=17, shard=0, count=80):
+        case = build_case(spec)
+        arrays = {
+            key: (10.0 ** random.uniform(-5.0, 3.0, array.shape)).astype(array.dtype)
+            for key, array in case.loss_arrays.items()
+        }
+        for check in examiner.examine(replace(case, loss_arrays=arrays)):
+            assert is_innocent(check), (spec.id, arrays, check)
+        weighted += bool(arrays)
+    assert weighted > 30
+
+
 def test_what_is_held_innocent_is_not_everything() -> None:
     """The control: a gradient 2^-10 too large, in one layer of the same networks, is found in most of them."""
 

@@ -238,3 +238,14 @@ def test_arrays_that_make_no_network_are_said(changes: dict[str, object], messag
     case = build_case(NetworkSpec.parse(IDS[0]))
     with pytest.raises(SpecError, match=re.escape(message)):
         check_arrays(**given(case, **changes))
+
+
+@pytest.mark.parametrize("name", ["y", "biases"])
+def test_numbers_beyond_the_dtype_are_refused(name: str):
+    """A float64 in a float32 case would be infinite without a word."""
+    case = build_case(NetworkSpec.parse("3-2,identity,mse,sum,n5,f32,normal,s1"))
+    huge = {"y": np.full((5, 2), 1e39), "biases": [np.full(2, 1e39)]}[name]
+    where = name if name == "y" else "biases[0]"
+    said = f"{where} holds 1e+39, beyond what float32 holds, the dtype of weights and x: give them as float64"
+    with pytest.raises(SpecError, match=re.escape(said)):
+        check_arrays(**given(case, **{name: huge}))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb, ctx
 
 from backproof.cases.catalogue import DTYPES, LOSSES
 from backproof.cases.formula import Formula
@@ -241,3 +242,26 @@ def test_every_likelihood_is_here() -> None:
     """The losses of the module and no other."""
     module = {name for name, bound in LOSS_BOUNDS.items() if bound.__module__.endswith("likelihood_bounds")}
     assert {formula.name for formula in FORMULAS} == module
+
+
+@by_dtype
+@pytest.mark.parametrize("a", [-10.0, -3.0, 3.0, 10.0])
+@pytest.mark.parametrize("weight", [0.001, 0.003, 0.01, 0.3, 2.7])
+def test_a_small_pos_weight_cancels_in_right_forms(dtype: str, a: float, weight: float) -> None:
+    """P + 1 - y and 1 + (p - 1) y, as PyTorch's kernels have them, with y = 1: what is left of 1 is p."""
+    number = np.dtype(dtype).type
+    p, z, one = number(weight), number(a), number(1)
+    s = one / (one + np.exp(-z))
+    softplus = np.log1p(np.exp(-np.abs(z))) + max(-z, number(0))
+    slopes = [(p + one - one) * s - p, -((p - one) * one + one) * (one / (one + np.exp(z)))]
+    arithmetic, y = Arithmetic.of(dtype), np.ones((1, 1))
+    options = {"pos_weight": np.array([p], dtype=np.float64)}
+    bounded = LOSS_BOUNDS["bce_with_logits"](Rounded(np.full((1, 1), a), np.zeros((1, 1))), y, options, arithmetic)
+    loss, gradient = bounded
+    with ctx.workprec(120):
+        slope, value = -arb(float(p)) / (1 + arb(a).exp()), arb(float(p)) * (1 + arb(-a).exp()).log()
+        for found in slopes:
+            assert abs(arb(float(found)) - slope) <= gradient.error.item()
+        assert abs(arb(float(((p - one) * one + one) * softplus)) - value) <= loss.error.item()
+    unweighted = LOSS_BOUNDS["bce_with_logits"](Rounded(np.full((1, 1), a), np.zeros((1, 1))), y, {}, arithmetic)
+    assert gradient.error.item() <= unweighted[1].error.item() * (1.0 + 2.0 * weight)

@@ -268,3 +268,19 @@ def test_products_that_underflow_are_admitted() -> None:
 def test_every_rowwise_activation_is_here() -> None:
     """The table covers the catalogue."""
     assert {*ROWWISE_BOUNDS} == {name for name, entry in ACTIVATIONS.items() if entry.rowwise}
+
+
+def test_the_logarithm_of_a_probability_that_underflows_is_a_lossy_form() -> None:
+    """exp(-100) has five bits in float32, and so has log(softmax(z)): the textbook's form, and no accurate one."""
+    z = np.array([[0.0, -100.0]])
+    exponentials = np.exp(z.astype(np.float32))
+    computed = np.log(exponentials / exponentials.sum())
+    accurate, textbook = (
+        log_probabilities(Rounded(z, np.zeros(z.shape)), Arithmetic.of("float32", forms=forms)).error
+        for forms in ("accurate", "textbook")
+    )
+    off = abs(float(computed[0, 1]) + 100.0)
+    assert accurate[0, 1] < 1e-4 < off <= textbook[0, 1]
+    lost = log_probabilities(Rounded(2.0 * z, np.zeros(z.shape)), Arithmetic.of("float32", forms="textbook")).error
+    assert np.isinf(lost[0, 1])
+    assert np.isfinite(lost[0, 0])
