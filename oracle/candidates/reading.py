@@ -14,6 +14,7 @@ from backproof.candidates.contract import Answer, Failure
 from backproof.candidates.layout import Layout
 from backproof.candidates.wording import words
 from backproof.cases.case import Case
+from backproof.truth.arithmetic import own_dtype
 
 Array = NDArray[Any]
 
@@ -62,8 +63,11 @@ def read(returned: object, case: Case, layout: Layout) -> Answer:
     _refuse_exchanged(parts, case, layout)
     weights, biases = per_layer("weights", layout.take_weight), per_layer("biases", layout.take_bias)
     loss, inputs = parts.get("loss"), parts.get("inputs")
+    # A loss that is a Python number has no dtype any more: it is as accurate as what was computed along with it.
+    narrow = any(own_dtype(array) == "float32" for array in (*weights, *biases) if array is not None)
+    loss_dtype = "float32" if narrow else dtype
     return Answer(
-        loss=None if loss is None else layout.take_losses(_array(loss, "loss", dtype, most), case.spec),
+        loss=None if loss is None else layout.take_losses(_array(loss, "loss", loss_dtype, most), case.spec),
         weights=weights,
         biases=biases,
         inputs=None if inputs is None else layout.take_samples(_array(inputs, "inputs", dtype, most)),
@@ -88,7 +92,7 @@ def _parts(returned: object) -> Mapping[str, object]:
 
 
 def _array(value: object, where: str, dtype: str, most: int) -> Array:
-    """Anything numpy.asarray takes. Lists and integers have no floating dtype of their own: they get the case's.
+    """Anything numpy.asarray takes. Python's numbers and integers have no dtype of ours: they get the one named.
 
     What says before that it has more than `most` entries is not even converted: copies of it might fill the memory.
     """
@@ -103,8 +107,8 @@ def _array(value: object, where: str, dtype: str, most: int) -> Array:
         raise UnreadableError("error", f"{where} is a masked array with entries masked: return them all, as numbers")
     if array.dtype.kind not in "fiub":
         raise UnreadableError("error", f"{where} must hold real numbers; got {_kind(value)} of dtype {array.dtype}")
-    if array.dtype.kind == "f" and hasattr(value, "dtype"):
-        return array
+    if array.dtype.kind == "f" and (hasattr(value, "dtype") or own_dtype(array) == "float32"):
+        return array  # also a list of float32 arrays or scalars
     with np.errstate(over="ignore"):
         return array.astype(dtype)
 

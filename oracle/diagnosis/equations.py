@@ -25,14 +25,18 @@ import numpy as np
 
 from backproof.candidates.contract import Answer
 from backproof.cases.case import Case
+from backproof.judging.offered import coarsest
 from backproof.judging.residuals import across, along, outer_product, own_gradients
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded
 from backproof.truth.layer_bounds import Jacobian, Parameters, activation, preactivation, upstream
 from backproof.truth.objective_bounds import objective
-from backproof.truth.rounding import SLACK, parameters_of
+from backproof.truth.rounding import SLACK, arithmetic_for, parameters_of
 
 EQUATIONS: Final = ("BP0", "loss", "BP1", "BP2", "BP3", "BP4")
 """What one sample can show, in the order of the computation."""
+
+DEEPEST: Final = 6
+"""Networks of more layers are not read: they say the same."""
 
 LARGEST_SET: Final = 3
 """How many equations may be broken at once for the others still to say which."""
@@ -162,7 +166,7 @@ def findings(case: Case, given: Answer, broken: frozenset[str], *, repeats: int 
     repeats: of how many equal samples the answer was the sum. N - 1 roundings of the sum and one of the division are
     added to the 3u of a gradient, which makes at most 3 N u.
     """
-    arithmetic = Arithmetic.of(case.spec.dtype, forms="textbook", kinks="any")
+    arithmetic = arithmetic_for(case, coarsest(given, case.spec.dtype), forms="textbook", kinks="any")
     arithmetic = replace(arithmetic, unit=repeats * arithmetic.unit)
     with np.errstate(all="ignore"):
         return list(_findings(case, given, broken, arithmetic))

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from backproof.truth.arithmetic import own_dtype
+
 Array = NDArray[Any]
 
 
@@ -37,6 +39,12 @@ class Offered(Protocol):
     def deltas(self) -> Sequence[Array | None] | None:
         """dC/dz per layer, (N, O)."""
         ...
+
+
+def coarsest(offered: Offered, dtype: str) -> str:
+    """float32 where a gradient of parameters is, else `dtype`: in what an answer as a whole was computed."""
+    given = (*offered.weights, *offered.biases)
+    return "float32" if any(array is not None and own_dtype(array) == "float32" for array in given) else dtype
 
 
 def given_for(offered: Offered, quantity: str, layer: int | None) -> Array | None:

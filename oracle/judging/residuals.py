@@ -29,11 +29,11 @@ import numpy as np
 
 from backproof.cases.case import Case
 from backproof.cases.gradients import ReadOff
-from backproof.judging.offered import Offered
+from backproof.judging.offered import Offered, coarsest
 from backproof.truth.arithmetic import Arithmetic, Array, Rounded, highest, lowest
 from backproof.truth.layer_bounds import Jacobian, Parameters, activation, preactivation, upstream
 from backproof.truth.objective_bounds import objective, penalty_gradient
-from backproof.truth.rounding import SLACK, parameters_of
+from backproof.truth.rounding import SLACK, arithmetic_for, parameters_of
 
 LEGIBLE = 2.0**-4
 """The relative error up to which a reading is one."""
@@ -94,7 +94,7 @@ def residuals(case: Case, given: Offered) -> list[Residual]:
     """
     if case.spec.batch_size != 1:
         raise ValueError(f"the readings need one sample (got a case of {case.spec.batch_size}): take case.sample(n)")
-    sharp = Arithmetic.of(case.spec.dtype, forms="textbook", kinks="any")
+    sharp = arithmetic_for(case, coarsest(given, case.spec.dtype), forms="textbook", kinks="any")
     smooth = replace(sharp, kinks="none")
     with np.errstate(all="ignore"):
         tests = list(_tests(case, given, sharp))

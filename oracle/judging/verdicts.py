@@ -40,6 +40,9 @@ _PASSING = {Verdict(v) for v in ("agree", "kink", "reference_wrong", "undecided"
 _COMPARED = {Verdict(v) for v in ("agree", "kink", "disagree", "reference_wrong", "non_finite")}
 
 
+ANSWERED: Final = (Verdict.MUTATED_INPUT, Verdict.NONDETERMINISTIC)
+"""What is wrong with a call that gave an answer, whose numbers are judged besides."""
+
 UNREMARKABLE: Final = (Verdict.AGREE, Verdict.NOT_OFFERED)
 """What is left out of the table `discrepancies`."""
 

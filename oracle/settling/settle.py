@@ -18,6 +18,7 @@ from backproof.cases.sampling import iterate_specs
 from backproof.comparison import PROPAGATED
 from backproof.judging import doubts
 from backproof.judging.bounds import Key
+from backproof.judging.offered import coarsest
 from backproof.judging.residuals import Residual, residuals
 from backproof.judging.verdicts import Check, Verdict
 from backproof.settling.batches import Shares, is_left_to_its_samples, made_of_samples
@@ -61,14 +62,14 @@ class Settlement:
         opened = tuple(check for check in checks if is_open(check) or (check.quantity, check.layer) in wide)
         unseen, last = opened, None
         samples = SAMPLES if any(check.note in (doubts.DEPTH, doubts.KINK) for check in opened) else GLANCES
-        for sample, tests in self._tested(case, samples):
+        for sample, dtype, tests in self._tested(case, samples):
             broken = [residual for residual in tests if not residual.holds]
             if broken:
-                certain = [residual for residual in broken if _is_certain(residual, case.spec.dtype)]
+                certain = [residual for residual in broken if _is_certain(residual, dtype)]
                 if certain and self.vouched(case.spec.dtype):
                     return _accused(checks, opened, sample, certain[0])
                 return tuple(_doubted(check, wide, broken) for check in checks)
-            unseen, last = tuple(check for check in unseen if not _seen(check, tests, case.spec.dtype)), tests
+            unseen, last = tuple(check for check in unseen if not _seen(check, tests, dtype)), tests
             if not unseen:
                 break
         if case.spec.batch_size == 1 and last is not None and all(residual.tells for residual in last):
@@ -123,14 +124,14 @@ class Settlement:
             witnesses += 1
         return witnesses > 0
 
-    def _tested(self, case: Case, samples: int) -> Iterator[tuple[int, list[Residual]]]:
-        """(sample, its residuals) for up to so many samples, evenly spaced."""
+    def _tested(self, case: Case, samples: int) -> Iterator[tuple[int, str, list[Residual]]]:
+        """(sample, the dtype of the answer to it, its residuals) for up to so many samples, evenly spaced."""
         for sample in range(0, case.spec.batch_size, -(-case.spec.batch_size // samples)):
             one = case.sample(sample)
             if self._may_ask(one, case):
                 answer = self.ask(self.candidate, one)
                 if answer.fits(one):
-                    yield sample, residuals(one, answer)
+                    yield sample, coarsest(answer, case.spec.dtype), residuals(one, answer)
 
     def _may_ask(self, one: Case, case: Case) -> bool:
         """Whether the candidate supports a single sample, and that one counts: the mean over no target is no number.

@@ -219,3 +219,16 @@ def test_read_recognises_exchanged_arrays_in_every_layout():
         read((1.0, biases, weights), CASE, layout)
     with pytest.raises(UnreadableError, match=r"^weights\[0\] is no array"):
         read((1.0, [[[1.0], [1.0, 2.0]], 0.0], biases), CASE, layout)
+
+
+def test_a_number_without_a_dtype_is_as_accurate_as_the_gradients_beside_it():
+    """float(loss) of a float32 program; what numpy makes float32 of lists is float32, too."""
+    narrow = [w.astype(np.float32) for w in CASE.weights]
+    assert read((1.5, narrow, [None, CASE.biases[1]]), CASE, Layout()).loss.dtype == np.float32
+    assert read((np.float64(1.5), narrow, [None, CASE.biases[1]]), CASE, Layout()).loss.dtype == np.float64
+    assert read((1.5, CASE.weights, CASE.biases), CASE, Layout()).loss.dtype == np.float64
+    nested, plain = [[list(row) for row in w] for w in narrow], [w.tolist() for w in CASE.weights]
+    for weights, dtype in ((nested, np.float32), (plain, np.float64)):
+        answer = read((1.5, weights, [None, CASE.biases[1].tolist()]), CASE, Layout())
+        assert [w.dtype for w in answer.weights] == [dtype] * 2
+        assert answer.loss.dtype == dtype

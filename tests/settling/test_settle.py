@@ -122,7 +122,7 @@ def test_settle_accuses_nobody_by_little(excess: float, power: float, accused: b
         for check in compare(case, ask(Scratch(), case), autograd.reference(case), Bounds(case))
     )
     broken = Residual("BP2", 1, "delta", excess, power)
-    monkeypatch.setattr(found, "_tested", lambda case, samples: iter([(0, [broken])]))
+    monkeypatch.setattr(found, "_tested", lambda case, samples: iter([(0, "float32", [broken])]))
     verdicts = {check.verdict for check in found.settle(case, checks)}
     assert (Verdict.DISAGREE in verdicts) == accused
 
