@@ -141,9 +141,10 @@ def _relations(candidate: Candidate, case: Case, domain: Domain) -> Iterator[_Re
     first = next(iter(reduced.values()))
     backwards = _Side(candidate, first.case.rows(range(count)[::-1]))
     yield _Relation("reversed / as given", backwards, first, 1.0, "1")
-    if total is not None and 2 * count <= domain.batch_size[1]:
+    if total is not None:
         twice = _Side(candidate, total.case.rows([*range(count)] * 2))
-        yield _Relation("stated twice / once", twice, total, 2.0, "2")
+        if domain.contains(twice.case.spec):
+            yield _Relation("stated twice / once", twice, total, 2.0, "2")
 
 
 def _words(case: Case, reduction: str) -> str:

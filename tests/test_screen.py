@@ -110,7 +110,7 @@ def test_a_call_that_fails_is_not_called_a_wrong_gradient():
     """Where nothing else is wrong; what follows from it in the table of scales is not told again."""
     failed = whole_call(Verdict.ERROR, "ValueError: no tens")
     text = lines(report((failed,), (LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))
-    assert text[1] == "FAILED CALLS in 1 of 2; right in all of them: losses, weight gradients"
+    assert text[1] == "FAILED CALLS in 1 of 2; right wherever they were compared: losses, weight gradients"
     assert "What        ValueError: no tens" in text
     assert not any(line.startswith("Scale") for line in text)
     alone = lines(report((LOSS, AGREE), scaling=(ROW._replace(verdict="error"),)))

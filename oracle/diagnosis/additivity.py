@@ -25,7 +25,9 @@ _Pair = tuple[str, int, Array, Array]
 """A quantity, "weight" or "bias", the layer counted from 0, the gradient of a batch, and the sum of its samples'."""
 
 LARGEST_BATCH: Final = 8
-"""Batches above this are not taken apart: smaller ones show the same."""
+"""Batches above this are not taken apart: smaller ones nearly always show the same."""
+LARGEST_WRONG_BATCH: Final = 32
+"""Nor are ones above this where they do not."""
 BATCHES: Final = 4
 """How many batches are taken apart."""
 
@@ -51,15 +53,15 @@ class Additivity:
         return bool(self.ratios)
 
 
-def additive(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> Additivity:
-    """Batches of the exhibits against their own samples, asked one by one."""
+def additive(inquiry: Inquiry, exhibits: Sequence[Exhibit], *, largest: int = LARGEST_BATCH) -> Additivity:
+    """Batches of the exhibits against their own samples, asked one by one; `largest`: the N of a batch at most."""
     broken: set[str] = set()
     ratios: list[tuple[int, float | None]] = []
     tested = 0
     repeated = False
     for exhibit in exhibits:
         batch_size = exhibit.case.spec.batch_size
-        if tested == BATCHES or not exhibit.legible or not 1 < batch_size <= LARGEST_BATCH:
+        if tested == BATCHES or not exhibit.legible or not 1 < batch_size <= largest:
             continue
         ones = [inquiry.single(exhibit, sample) for sample in range(batch_size)]
         if not all(one is not None and one.legible for one in ones):

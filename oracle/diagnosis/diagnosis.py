@@ -16,10 +16,10 @@ from backproof.cases.case import Case
 from backproof.cases.domain import Domain
 from backproof.cases.spec import NetworkSpec
 from backproof.diagnosis import evident, state
-from backproof.diagnosis.additivity import Additivity, additive
+from backproof.diagnosis.additivity import LARGEST_WRONG_BATCH, Additivity, additive
 from backproof.diagnosis.conventions import Conventions, conventions
 from backproof.diagnosis.cost import without_the_forward_pass
-from backproof.diagnosis.equations import Charge, Charges, charges
+from backproof.diagnosis.equations import DEEPEST, Charge, Charges, charges
 from backproof.diagnosis.evidence import Exhibit, Inquiry, gather
 from backproof.diagnosis.faults import FAULTS
 from backproof.diagnosis.faults.loss import RIGHT_GRADIENT
@@ -29,14 +29,12 @@ from backproof.diagnosis.mistake import RULES, Diagnosis
 from backproof.diagnosis.naming import Named, name
 from backproof.diagnosis.precision import only_as_accurate_as_float32
 from backproof.diagnosis.smallest import shown
-from backproof.diagnosis.untested import not_finite, reasons
+from backproof.diagnosis.untested import not_finite, reasons, unexplained
 from backproof.examine import Truth
 from backproof.judging.verdicts import Verdict
 
 SINGLE_SAMPLES: Final = 10
 """How many one-sample cases the equations are asked of."""
-DEEPEST: Final = 6
-"""Of how many layers at most: deeper ones say the same."""
 STRAINING: Final = frozenset({"saturated", "tiny"})
 """Fillings with numbers so large or small that a right formula may fail by them alone."""
 
@@ -163,6 +161,10 @@ def _findings(
     read = charges([(one.case, one.answer) for one in ones], repeats=max((one.repeats for one in ones), default=1))
     read = without_the_forward_pass(read, plain)
     added = additive(inquiry, plain)
+    if accused and not (plainly or named.best or read.least or added.broken):
+        # What neither single samples nor small batches show, a large batch that is wrong may.
+        larger = additive(inquiry, [each for each in plain if each.wrong], largest=LARGEST_WRONG_BATCH)
+        added = larger if larger.tested else added
     guessed = accused and not changed
     found = plainly or _named(named) or (_unnamed(inquiry, exhibits, read, added) if guessed else ())
     found = kept + changed + found
@@ -174,12 +176,13 @@ def _findings(
         equations = evident.attested(equations)
     if changed and _loss_is_wrong(exhibits):
         equations["loss"] = "not_tested"
-    if not found:
-        equations.update({name: "not_tested" for name in not_finite(exhibits) if equations[name] == "holds"})
+    makers = frozenset() if found else not_finite(exhibits) | unexplained(exhibits)
+    doubtful = frozenset(name for name in makers if equations[name] == "holds")
+    equations.update(dict.fromkeys(doubtful, "not_tested"))
     return Findings(
         diagnoses=found,
         equations=equations,
-        untested=reasons(equations, exhibits, read, added),
+        untested=reasons(equations, exhibits, read, added, doubtful=doubtful - not_finite(exhibits)),
         charges=read,
         conventions=conventions(exhibits),
         shown=example,
@@ -301,7 +304,7 @@ def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added
     for equation, position in _charged(read, added, exhibits):
         told = _OF_THE_COST if equation == "loss" and read.of_the_cost and not why else why
         found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=told))
-    if found and not {"BP0", "loss", "penalty"} & {each.equation for each in found} and _loss_is_wrong(exhibits):
+    if not {"BP0", "loss", "penalty"} & {each.equation for each in found} and _loss_is_wrong(exhibits):
         found.append(Diagnosis(equation="loss", position="all", fault=None, wanted=RULES["loss"]))
     return tuple(found)
 
@@ -353,8 +356,10 @@ def _equations(diagnoses: Sequence[Diagnosis], read: Charges, added: Additivity)
         found.update(dict.fromkeys(read.tested - read.suspect, "holds"))
     if added.tested and not (read.least and (added.broken or added.repeated)):
         found["batch"] = "broken" if added.broken and not added.uniform else "holds"
-    if added.tested and (found["BP1"] == "holds" or not read.least) and not read.of_the_cost:
-        found["scale"] = "broken" if added.uniform and not read.least else "holds"
+    if added.tested and added.uniform and not read.least:
+        found["scale"] = "broken"
+    elif added.tested and found["BP1"] == "holds" and not read.of_the_cost:
+        found["scale"] = "holds"
     named = bool(diagnoses) and all(diagnosis.fault is not None or diagnosis.used for diagnosis in diagnoses)
     if diagnoses and not named:
         # A name that reproduces every number says more than a charge, which several names may share.

@@ -78,9 +78,8 @@ class Exhibit:
         """Whether every weight and bias gradient is there in its shape."""
         if self.answer.failure is not None or not self.answer.weights:
             return False
-        found = {(check.quantity, check.layer): check.verdict for check in self.checks}
-        unread = (Verdict.SHAPE, Verdict.MISSING)
-        return not any(verdict in unread for verdict in found.values())
+        read = (check for check in self.checks if check.quantity in ("weight", "bias"))
+        return not any(check.verdict in (Verdict.SHAPE, Verdict.MISSING) for check in read)
 
     @property
     def nothing(self) -> bool:

@@ -94,8 +94,8 @@ def _offered(
     reference = inquiry.reference(exhibit.case)
     for (quantity, layer, wanted), (_, _, allowed) in zip(reference.quantities(), limit.quantities(), strict=True):
         given = given_for(exhibit.answer, quantity, layer)
-        if given is not None:
-            yield quantity, layer, given, wanted, allowed
+        if given is not None and given.size == wanted.size and given.squeeze().shape == wanted.squeeze().shape:
+            yield quantity, layer, given.reshape(wanted.shape), wanted, allowed
 
 
 def printed_short(inquiry: Inquiry, exhibits: Sequence[Exhibit]) -> str | None:

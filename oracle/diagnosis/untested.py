@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from backproof.diagnosis.additivity import Additivity
-from backproof.diagnosis.equations import Charges
+from backproof.diagnosis.equations import DEEPEST, Charges
 from backproof.diagnosis.evidence import Exhibit
 from backproof.judging.verdicts import Verdict
 
@@ -16,6 +16,11 @@ MAKERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """Quantity -> the equations that make it."""
 
+STEPS: Final = ("BP0", "BP1", "BP2", "BP3", "BP4", "batch", "scale")
+"""All that a gradient of parameters comes from."""
+
+BESIDE_WHAT_IS_WRONG: Final = "it holds where it was tested, and something is wrong all the same"
+
 
 def not_finite(exhibits: Sequence[Exhibit]) -> frozenset[str]:
     """The equations that make a number which is not finite, and is in truth: there they were not tested."""
@@ -23,12 +28,27 @@ def not_finite(exhibits: Sequence[Exhibit]) -> frozenset[str]:
     return frozenset(name for check in wrong for name in MAKERS.get(check.quantity, ()))
 
 
+def unexplained(exhibits: Sequence[Exhibit]) -> frozenset[str]:
+    """What may have made the numbers that are wrong, where nothing is charged with them; of a dW or db every step."""
+    disagree = {check.quantity for each in exhibits for check in each.checks if check.verdict is Verdict.DISAGREE}
+    made = {name for quantity in disagree for name in MAKERS.get(quantity, ())}
+    return frozenset(made.union(STEPS) if disagree & {"weight", "bias"} else made)
+
+
 def reasons(
-    equations: Mapping[str, str], exhibits: Sequence[Exhibit], read: Charges, added: Additivity
+    equations: Mapping[str, str],
+    exhibits: Sequence[Exhibit],
+    read: Charges,
+    added: Additivity,
+    *,
+    doubtful: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
-    """Equation -> why it was not tested, for those that are "not_tested"."""
+    """Equation -> why it was not tested, for those that are "not_tested".
+
+    doubtful: those that held in their tests, though what they may have made is wrong.
+    """
     return {
-        equation: _reason(equation, exhibits, read, added)
+        equation: BESIDE_WHAT_IS_WRONG if equation in doubtful else _reason(equation, exhibits, read, added)
         for equation, status in equations.items()
         if status == "not_tested"
     }
@@ -50,6 +70,8 @@ def _reason(equation: str, exhibits: Sequence[Exhibit], read: Charges, added: Ad
         return "no batch could be taken apart into its samples"
     if equation in not_finite(exhibits):
         return "numbers that it makes are not finite, and are in truth"
+    if equation not in ("batch", "loss") and all(case.spec.depth > DEEPEST for case in cases):
+        return f"networks of more than {DEEPEST} layers are not read sample by sample"
     if equation in read.suspect:
         return "it or another equation is wrong: these numbers do not tell which"
     if equation in ("batch", "scale"):

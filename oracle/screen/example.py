@@ -10,15 +10,12 @@ from typing import Final
 from rich.text import Text
 
 from backproof.diagnosis import card
-from backproof.judging.verdicts import Check, Verdict
+from backproof.judging.verdicts import ANSWERED, Check, Verdict
 from backproof.outcome import Report
 from backproof.screen.labels import Labelled, labelled, many
 
 _TOLD_ANYWAY: Final = (Verdict.ERROR, Verdict.TIMEOUT)
 """What a candidate's own code says, or does not, is no hint."""
-
-_ANSWERED: Final = (Verdict.MUTATED_INPUT, Verdict.NONDETERMINISTIC)
-"""What is wrong with a call that gave an answer."""
 
 _COLOURS: Final = {"Yours": "red", "Right": "green"}
 
@@ -81,7 +78,7 @@ def _where(report: Report) -> Iterator[str]:
     counts = Counter(tally.first_wrong)
     if failed := counts.pop(("call", ""), 0):
         whose = card.whose(report.candidate)
-        answers = any(tally.by_quantity["call", verdict] for verdict in _ANSWERED)
+        answers = any(tally.by_quantity["call", verdict] for verdict in ANSWERED)
         what = "is at fault" if answers else "failed"
         yield f"{whose} {what} in {failed:,} of {many(tally.cases, 'call')}"
     places = [_place(quantity, position, count) for (quantity, position), count in counts.most_common(4)]

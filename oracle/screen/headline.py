@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from backproof.judging.verdicts import Verdict
+from backproof.judging.verdicts import ANSWERED, Verdict
 from backproof.outcome import Report
 from backproof.screen.labels import QUANTITIES, many
 
@@ -34,11 +34,14 @@ def _disagrees(report: Report) -> Said:
         return _beside(report)
     wrong = {quantity for (quantity, verdict), count in tally.by_quantity.items() if count and Verdict(verdict).fails}
     judged = {quantity for quantity, verdict in tally.by_quantity if Verdict(verdict).compared}
-    right = [QUANTITIES[quantity] for quantity in QUANTITIES if quantity in judged - wrong]
+    unknown = {quantity for quantity, verdict in tally.by_quantity if verdict == Verdict.UNDECIDED}
+    right = [QUANTITIES[quantity] for quantity in QUANTITIES if quantity in judged - wrong - unknown]
+    silent = any(quantity == "call" and Verdict(verdict) not in ANSWERED for quantity, verdict in tally.by_quantity)
     kinks = report.strict_kinks and not wrong
     what = "OTHER SUBGRADIENTS" if kinks else "WRONG" if "loss" in wrong else "WRONG GRADIENTS"
     what = "FAILED CALLS" if wrong == {"call"} else what
-    tail = f"; right in all of them: {', '.join(right)}" if right and report.hints != "none" else ""
+    where = "wherever they were compared" if silent else "in all of them"
+    tail = f"; right {where}: {', '.join(right)}" if right and report.hints != "none" else ""
     return Said(what, "bold red", f" in {tally.wrong_cases:,} of {tally.cases:,}{tail}")
 
 

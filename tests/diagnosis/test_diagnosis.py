@@ -11,12 +11,13 @@ from backproof.candidates.loading import load
 from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis import naming
-from backproof.diagnosis.additivity import LARGEST_BATCH
+from backproof.diagnosis.additivity import LARGEST_BATCH, LARGEST_WRONG_BATCH
 from backproof.diagnosis.diagnosis import EQUATIONS, RULES, Diagnosis, diagnose, diagnose_answer
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME
 from backproof.diagnosis.faults.fault import Equation
 from backproof.diagnosis.faults.planting import Plant, Planted
+from backproof.diagnosis.untested import BESIDE_WHAT_IS_WRONG
 from backproof.scratch import Backprop
 
 
@@ -212,9 +213,17 @@ def test_mistake_without_a_name_has_an_equation_and_a_place(handwritten, failing
 class LargeBatch(Backprop):
     """Right with as many samples as are taken apart; with more, something of its own."""
 
+    most = LARGEST_WRONG_BATCH
+
     def weight_gradient(self, delta, layer):
         dw = super().weight_gradient(delta, layer)
-        return dw if len(delta) <= LARGEST_BATCH else np.cos(dw)
+        return dw if len(delta) <= self.most else np.cos(dw)
+
+
+class MiddlingBatch(LargeBatch):
+    """Right with as many samples as are taken apart of whatever is at hand."""
+
+    most = LARGEST_BATCH
 
 
 @pytest.mark.no_cover
@@ -222,13 +231,75 @@ class LargeBatch(Backprop):
 def test_mistake_with_whole_numbers_is_no_loss_of_precision(handwritten):
     """Whole numbers lose no digits: where the equations do not show a mistake, nothing is known of it."""
     domain = Domain(
-        widths=(3, 2), batch_size=(1, 12), activations="tanh", losses="mse", reductions="sum", dtypes="float64",
+        widths=(3, 2), batch_size=(1, 40), activations="tanh", losses="mse", reductions="sum", dtypes="float64",
         values=("integers", "ones"),
     )  # fmt: skip
-    spec = NetworkSpec.parse("3-2,tanh,mse,sum,n12,f64,integers,s1")
+    spec = NetworkSpec.parse("3-2,tanh,mse,sum,n40,f64,integers,s1")
     found = diagnose(handwritten(LargeBatch, domain, returns="gradients"), [spec], shrink=False)
     assert found.shown.case.spec == spec
     assert found.diagnoses == ()
+    # What its small batches keep is not said to hold beside a large one that is wrong.
+    assert [name for name, status in found.equations.items() if status != "not_tested"] == ["loss"]
+    assert set(found.untested.values()) == {"no network has a hidden layer", BESIDE_WHAT_IS_WRONG}
+
+
+@pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
+def test_batch_that_only_large_ones_show_is_charged(handwritten):
+    """Small batches are asked first; where neither they nor single samples are wrong, large ones that are."""
+    domain = Domain(
+        widths=(3, 2), batch_size=(1, 24), activations="tanh", losses="mse", reductions="sum", dtypes="float64"
+    )
+    spec = NetworkSpec.parse("3-2,tanh,mse,sum,n12,f64,normal,s1")
+    found = diagnose(handwritten(MiddlingBatch, domain, returns="gradients"), [spec], shrink=False)
+    assert [(each.equation, each.position, each.fault) for each in found.diagnoses] == [("batch", "all", None)]
+    assert (found.equations["batch"], found.equations["BP4"]) == ("broken", "holds")
+
+
+class LossOfABatch(Backprop):
+    """A loss that is wrong with several samples alone, beside right gradients."""
+
+    def loss_value(self, a, y, objective):
+        return super().loss_value(a, y, objective) / np.sqrt(len(a))
+
+
+@pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
+def test_loss_that_single_samples_do_not_show_is_charged(handwritten, failing, plain):
+    """Nothing else is wrong, and it is not said to hold."""
+    found = of(handwritten(LossOfABatch, plain, returns="gradients"), failing)
+    assert [(each.equation, each.position, each.fault) for each in found.diagnoses] == [("loss", "all", None)]
+    assert {name for name, status in found.equations.items() if status == "broken"} == {"loss"}
+
+
+@pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
+def test_what_is_too_deep_to_be_read_is_not_said_to_hold(handwritten, failing):
+    """A factor on everything adds up over the batch, and shows in no sample that could be read."""
+    domain = Domain(
+        depth=(7, 8), width=(2, 3), batch_size=(1, 4), activations="tanh", losses="mse", reductions="sum",
+        dtypes="float64", biases="always",
+    )  # fmt: skip
+    found = of(handwritten(Factor, domain, returns="gradients"), failing)
+    assert found.diagnoses == ()
+    assert "holds" not in found.equations.values()
+    why = "networks of more than 6 layers are not read sample by sample"
+    assert found.untested["BP1"] == found.untested["scale"] == why
+
+
+@pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
+def test_a_dx_of_another_shape_hides_nothing_else(handwritten, failing, plain):
+    """What is wrong with dW and db is named all the same."""
+
+    class Turned(handwritten):
+        def answer(self, case):
+            found = super().answer(case)
+            return dataclasses.replace(found, inputs=np.zeros((2, 3, 5)))
+
+    candidate = Turned(Cosine, plain, returns="gradients")
+    found = of(candidate, failing)
+    assert "BP4" in {each.equation for each in found.diagnoses}
 
 
 @pytest.mark.usefixtures("few_pairs")
