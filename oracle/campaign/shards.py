@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from backproof.campaign.tally import Sort, Tally, sort_of
 from backproof.candidates.contract import TIMEOUT, Candidate
 from backproof.candidates.loading import load
+from backproof.candidates.patience import Patience
 from backproof.cases.case import build_case
 from backproof.cases.domain import Domain
 from backproof.cases.sampling import sample_specs
@@ -97,6 +98,9 @@ def examine_shard(
 ) -> Shard:
     """Examine every case of a task; `progress` hears (cases, wrong cases) after each, `stopped` ends it early."""
     candidate = load(task.candidate, timeout=task.timeout)[0]
+    patience: Patience | None = getattr(candidate, "patience", None)
+    if patience is not None:
+        patience.begin()
     certificate = Certificate() if task.certify else None
     examiner = Examiner(candidate, truth=task.truth, certificate=certificate, vectors=task.vectors)
     tally = Tally()

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backproof.candidates.contract import Answer, Failure
+from backproof.candidates.contract import Answer, Array, Failure
 from backproof.candidates.ending import TerminatedError
 from backproof.candidates.handed import Handed
 from backproof.candidates.layout import Declaration, Kind, Layout
@@ -37,12 +37,26 @@ def elsewhere(*_: object) -> object:
     raise RuntimeError("this candidate's function is in another process: ask the candidate, not its function")
 
 
+class Last:
+    """What the last answer of a function held when it was given."""
+
+    def __init__(self) -> None:
+        self._given: list[tuple[str, Array, bytes]] = []
+
+    def follow(self, answer: Answer) -> Answer:
+        """The next answer as a copy, with the name of an array that its call has changed in the one before."""
+        altered = next((name for name, array, held in self._given if array.tobytes() != held), "")
+        self._given = [(name, array, array.tobytes()) for name, array in answer.arrays()]
+        return replace(answer.copied(), altered=altered)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FunctionCandidate:
     """A function `loss_and_gradients(network, x, y)`; without a declaration it has the default layout.
 
     `text` is the CANDIDATE text that finds it again in another process; None for a function that was handed over.
-    `patience`: how long an answer is waited for, where a timer can end it; see `watch.within`.
+    `patience`: how long an answer is waited for, where a timer can end it; see `watch.within`. `last`: for telling that
+    an answer was changed by the call after it.
     """
 
     name: str
@@ -50,6 +64,7 @@ class FunctionCandidate:
     declaration: Declaration | None = None
     text: str | None = None
     patience: Patience = field(default_factory=Patience, compare=False, repr=False)
+    last: Last = field(default_factory=Last, compare=False, repr=False)
 
     is_program: ClassVar[bool] = False
     """Whether it is asked in JSON, whose numbers have no type."""
@@ -65,7 +80,7 @@ class FunctionCandidate:
         return common_ground() if self.declaration is None else self.declaration.domain
 
     def answer(self, case: Case) -> Answer:
-        """Call the function on copies of the case's arrays, and read what it returns."""
+        """Call the function on copies of the case's arrays, and read what it returns: a copy, too."""
         if (nothing := self.patience.exhausted) is not None:
             return nothing
         layout = Layout() if self.declaration is None else self.declaration.layout
@@ -76,7 +91,7 @@ class FunctionCandidate:
             self.patience.failed("timeout", answer.message)
         else:
             self.patience.answered(time.monotonic() - begun)
-        return answer
+        return self.last.follow(answer)
 
     def _within(self, seconds: float, handed: Handed) -> Answer:
         """What it returns in that time, or raises, or that it does neither."""

@@ -29,6 +29,7 @@ LAST_WORDS: Final = 3
 QUOTED: Final = 120
 """Characters of a line that a message quotes."""
 _ERROR: Final = re.compile(r"error|exception|panic|assert|fatal", re.IGNORECASE)
+_WINDOWS: Final = os.name == "nt"
 PARTING: Final = 1.0
 """Seconds for a process that has closed its stdout to end by itself and say why."""
 
@@ -65,6 +66,8 @@ class Child:
     """A running process. `echo` also passes on what it writes to stderr.  Raises OSError where it cannot start."""
 
     def __init__(self, command: Sequence[str], *, echo: bool = False) -> None:
+        if _WINDOWS:
+            raise OSError("Windows lacks pipes that can be waited for, and process groups; --in-process needs neither")
         self._process = process = subprocess.Popen(  # noqa: S603  running the candidate is what this is for
             command,
             stdin=subprocess.PIPE,
@@ -179,7 +182,8 @@ class Child:
             self._noise += data
             del self._noise[:-NOISE]
             if self._echo:
-                sys.stderr.write(data.decode(errors="replace"))
+                with suppress(OSError, ValueError, AttributeError):  # our own stderr may be full, closed or None
+                    sys.stderr.write(data.decode(errors="replace"))
 
     def _parted(self) -> ChildError:
         """Why a process closed its stdout: how it ended, and its last words."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from backproof.candidates.wording import printable
@@ -21,6 +22,8 @@ PROGRAM: Final = "exec:"
 """What a CANDIDATE that is a command begins with."""
 TIMEOUT: Final = 10.0
 """Seconds that a candidate may take for one case."""
+LONGEST: Final = 1e6
+"""The most of them that may be asked for; beyond some weeks no clock can wait."""
 Failure = Literal["error", "timeout", "unsupported", "shape", "missing"]
 """Why there is nothing to compare; each is the name of a verdict."""
 
@@ -70,6 +73,17 @@ class Answer:
             inputs=gradients.inputs,
             deltas=gradients.deltas,
         )
+
+    def copied(self) -> Answer:
+        """The same numbers in arrays of its own, which no later call can change."""
+
+        def copies(arrays: tuple[Array | None, ...]) -> tuple[Array | None, ...]:
+            return tuple(None if array is None else np.array(array) for array in arrays)
+
+        loss, inputs = copies((self.loss, self.inputs))
+        deltas = None if self.deltas is None else copies(self.deltas)
+        kept = replace(self, loss=loss, inputs=inputs, deltas=deltas)
+        return replace(kept, weights=copies(self.weights), biases=copies(self.biases))
 
     def fits(self, case: Case) -> bool:
         """Whether it has every weight and bias gradient of a case, in its right shape."""

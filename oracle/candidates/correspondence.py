@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from backproof.candidates.child import Child, ChildError
@@ -18,17 +18,25 @@ class Correspondence:
 
     greeting: the line that every new process is sent first, and answers within START seconds, or `timeout` if that is
     more; grace: seconds that are added to every wait, for a process that minds the time itself; echo: pass its stderr
-    on.
+    on; objection: why the answer to the greeting is none to go on with, "" where it is.
     """
 
     def __init__(
-        self, command: Sequence[str], *, greeting: bytes, timeout: float, grace: float = 0.0, echo: bool = False
+        self,
+        command: Sequence[str],
+        *,
+        greeting: bytes,
+        timeout: float,
+        grace: float = 0.0,
+        echo: bool = False,
+        objection: Callable[[bytes], str] = lambda _: "",
     ) -> None:
         self.command = tuple(command)
         self.greeting = greeting
         self.timeout = timeout
         self.grace = grace
         self.echo = echo
+        self.objection = objection
         self._child: Child | None = None
 
     def greet(self) -> bytes:
@@ -60,9 +68,12 @@ class Correspondence:
 
     def _restart(self) -> Child:
         try:
-            return self._greeted()[0]
+            child, answer = self._greeted()
         except ChildError as error:
             raise ChildError(error.failure, f"it could not be started again: {error}") from None
+        if why := self.objection(answer):
+            raise ChildError("error", f"it could not be started again: {why}")
+        return child
 
     def close(self) -> None:
         """End the process, if there is one."""

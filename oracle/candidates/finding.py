@@ -58,10 +58,10 @@ def search_path() -> list[str]:
     return sys.path if {"", here} & set(sys.path) else [here, *sys.path]
 
 
-def wrap(given: object) -> FunctionCandidate:
+def wrap(given: object, *, timeout: float = TIMEOUT) -> FunctionCandidate:
     """A function that is already at hand, declared or not, or an object with a method `loss_and_gradients`.
 
-    Raises CandidateError for a class, which is neither.
+    timeout: seconds for one case. Raises CandidateError for a class, which is neither.
     """
     if isinstance(given, type):
         raise CandidateError(
@@ -74,7 +74,7 @@ def wrap(given: object) -> FunctionCandidate:
             f"a candidate is a name, a function, an object with a method {FUNCTION}, or a Candidate; got {given!r}"
         )
     name = getattr(function, "__qualname__", type(function).__qualname__)
-    return made(name, function, getattr(function, MARK, None))
+    return replace(made(name, function, getattr(function, MARK, None)), patience=Patience(timeout))
 
 
 def text_of(candidate: Candidate) -> str | None:

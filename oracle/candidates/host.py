@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final
 
 from backproof.candidates.callables import FunctionCandidate
-from backproof.candidates.contract import Answer, Array, CandidateError
+from backproof.candidates.contract import Answer, CandidateError
 from backproof.candidates.deadman import Deadman
 from backproof.candidates.layout import Declaration
 from backproof.candidates.patience import Patience
@@ -105,11 +105,10 @@ def serve(requests: Iterable[bytes], answers: BinaryIO, deadman: Deadman | None 
 
 
 class Host:
-    """The candidates of one text, and what the last answer of each held when it was given."""
+    """The candidates of one text."""
 
     def __init__(self) -> None:
         self._candidates: dict[str, FunctionCandidate] = {}
-        self._given: list[tuple[str, Array, bytes]] = []
 
     def reply(self, message: Load | Question) -> Reply:
         """The candidates of a text or why there are none; the answer to a case."""
@@ -125,14 +124,10 @@ class Host:
         return tuple(Found(each.name, each.text or each.name, each.declaration) for each in found)
 
     def _answer(self, question: Question) -> Answer:
-        """The answer, and which array of the one before it the call changed: what was sent is a copy, and stays."""
         asked = self._candidates[question.name]
         if question.redeclared:
-            asked = made(asked.name, asked.function, question.declaration, asked.text)
+            asked = replace(made(asked.name, asked.function, question.declaration, asked.text), last=asked.last)
         try:
-            answer = replace(asked, patience=Patience(question.seconds)).answer(question.case)
+            return replace(asked, patience=Patience(question.seconds)).answer(question.case)
         except KeyboardInterrupt:  # nobody else can raise it here: Ctrl-C at the terminal does not reach this process
-            answer = Answer(failure="error", message="it raised KeyboardInterrupt")
-        altered = next((name for name, array, held in self._given if array.tobytes() != held), "")
-        self._given = [(name, array, array.tobytes()) for name, array in answer.arrays()]
-        return replace(answer, altered=altered)
+            return Answer(failure="error", message="it raised KeyboardInterrupt")

@@ -117,7 +117,12 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
     code = f"import sys; sys.path[:] = {sys.path!r}; from backproof.candidates.host import main; main()"
     command = [sys.executable, "-c", code]
     host = Correspondence(
-        command, greeting=packed(Load(text, max(START, timeout))), timeout=timeout, grace=GRACE, echo=True
+        command,
+        greeting=packed(Load(text, max(START, timeout))),
+        timeout=timeout,
+        grace=GRACE,
+        echo=True,
+        objection=_refused,
     )
     try:
         found = unpacked(host.greet())
@@ -143,6 +148,12 @@ def hosted(text: str, *, timeout: float = TIMEOUT) -> tuple[HostedCandidate, ...
         )
         for each in found
     )
+
+
+def _refused(line: bytes) -> str:
+    """Why there are no candidates any more: a file that is gone, or was broken, while its functions were asked."""
+    found = unpacked(line)
+    return str(found) if isinstance(found, CandidateError) else ""
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import cast
 
 from backproof.candidates import builtin, finding
-from backproof.candidates.contract import PROGRAM, TIMEOUT, Candidate, CandidateError
+from backproof.candidates.contract import LONGEST, PROGRAM, TIMEOUT, Candidate, CandidateError
 from backproof.candidates.hosted import hosted
 from backproof.candidates.process import program
 
@@ -22,12 +22,16 @@ def load(candidate: object, *, timeout: float = TIMEOUT, apart: bool = False) ->
     timeout: seconds for one case. apart: Python functions that are named by a text run in a process of their own, so
     that nothing they do, not even `os._exit`, ends the run.
 
-    Raises CandidateError where there is none, with the live names and the closest one.
+    Raises CandidateError where there is none, with the live names and the closest one, and for a timeout that is none.
     """
+    if not 0.0 < timeout <= LONGEST:
+        raise CandidateError(
+            f"timeout must be a number of seconds, above 0 and at most {LONGEST:,.0f}; got {timeout!r}"
+        )
     if not isinstance(candidate, str):
         if hasattr(candidate, "answer") and hasattr(candidate, "domain"):
             return (cast("Candidate", candidate),)
-        return (finding.wrap(candidate),)
+        return (finding.wrap(candidate, timeout=timeout),)
     if candidate in builtin.BUILTIN:
         if candidate == "torch" and find_spec("torch") is None:
             raise CandidateError("the candidate torch is PyTorch itself, which is not installed: backproof[torch]")

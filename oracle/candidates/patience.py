@@ -19,7 +19,7 @@ ROOM: Final = 2.0
 class Patience:
     """What is left of it, from case to case. timeout: seconds for one case, as long as there are answers.
 
-    A thousand cases that all hang are to cost half a minute, and not three hours.
+    A thousand cases that all hang are to cost a minute, and not three hours.
     """
 
     timeout: float = TIMEOUT
@@ -44,6 +44,10 @@ class Patience:
         if self.seconds == self.timeout:
             return ""
         return f"; it had {self.timeout:g} s at first, and each timeout in a row leaves it less, down to a {HURRY}th"
+
+    def begin(self) -> None:
+        """Another shard: what was in vain before says nothing of it. How long to wait is kept."""
+        self._in_vain = self._unforgiven = 0
 
     def answered(self, took: float = 0.0) -> None:
         """There was an answer, which took so many seconds: what went wrong before is forgiven, if it can be."""

@@ -296,3 +296,20 @@ def test_common_ground_is_what_everybody_has():
         FunctionCandidate(name="f", function=zeros), declaration=Declaration(domain=Domain(), layout=Layout())
     )
     assert declared.domain == Domain()
+
+
+def test_an_answer_is_a_copy_that_later_calls_leave_alone():
+    """A function that hands out its buffers; the next answer says which array its call has changed."""
+    buffers = [np.zeros_like(w) for w in CASE.weights]
+
+    def fills(network, x, y):
+        for buffer in buffers:
+            buffer[:] = buffer + 1.0
+        return 0.0, buffers, [b if b is None else b * 0 for b in network.biases]
+
+    candidate = FunctionCandidate(name="f", function=fills)
+    first, second = candidate.answer(CASE), candidate.answer(CASE)
+    assert (first.altered, second.altered) == ("", "weights[0]")
+    assert [float(answer.weights[1][0, 0]) for answer in (first, second)] == [1.0, 2.0]
+    fresh = FunctionCandidate(name="f", function=zeros)
+    assert [fresh.answer(CASE).altered for _ in range(2)] == ["", ""]

@@ -154,3 +154,10 @@ def test_child_that_speaks_unasked_is_told():
 def test_signals_have_names():
     """Those that the system knows."""
     assert (_signal(11), _signal(63)) == ("SIGSEGV", "signal 63")
+
+
+def test_windows_is_told_what_goes_there(monkeypatch):
+    """A sentence, and no traceback out of the middle of it."""
+    monkeypatch.setattr("backproof.candidates.child._WINDOWS", True)
+    with pytest.raises(OSError, match="--in-process needs neither"):
+        Child([sys.executable, "-c", ""])

@@ -110,3 +110,14 @@ def test_function_that_raises_has_answered():
     case = build_case(NetworkSpec.parse("3-2,sigmoid,mse,sum,n5,f64,normal,s7"))
     assert [candidate.answer(case).failure for _ in range(4)] == ["timeout", "error"] * 2
     assert patience.seconds == patience.timeout
+
+
+def test_another_shard_begins_with_new_patience():
+    """How often it failed before depends on who examined what; how long to wait is no verdict."""
+    patience = Patience(8.0)
+    for _ in range(GIVE_UP):
+        patience.failed("timeout", "no answer", forgivable=False)
+    assert patience.exhausted is not None
+    patience.begin()
+    assert patience.exhausted is None
+    assert patience.seconds == 8.0 / HURRY
