@@ -91,8 +91,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 agrees, 1 disagrees, 2 cannot run; 130, as shells have it for Ctrl-C, where all agrees until then."""
-        if self.interrupted and self.verdict == "agrees":
+        """0 agrees, 1 disagrees, 2 cannot run; 130, as shells have it for Ctrl-C, where nothing is wrong until then."""
+        if self.interrupted and self.verdict != "disagrees" and not self.tally.wrong_cases:
             return INTERRUPTED
         return {"agrees": 0, "disagrees": 1, "cannot_run": 2}[self.verdict]
 

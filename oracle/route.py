@@ -42,7 +42,7 @@ from backproof.publishing.archive import open_archive
 from backproof.reports import ReportError
 from backproof.reports.columns import ROWS
 from backproof.reports.places import check_place
-from backproof.scaling import scaling
+from backproof.scaling import Scaling, scaling
 from backproof.settling.certificate import Certificate
 from backproof.truth.vectors import Vectors, replayed
 
@@ -93,7 +93,7 @@ def check(
     `limits`. keep: hold these rows in the Report, and not only its counts. diagnosis: say which equation is wrong, and
     why. hints: how much of that is told, "none", "where" or "all". command: noted in the report. timeout: seconds that
     a candidate which is named by a text may take for one case. notice: hears what else is to be said. Ctrl-C ends the
-    run with what is done.
+    run with what is done, or with KeyboardInterrupt where that is nothing.
 
     Raises CandidateError, DomainError, SpecError, VectorsError, ReportError, CrewError, ValueError, or without PyTorch
     ReferenceMissingError, each of which says what to do about it.
@@ -146,8 +146,18 @@ def check(
                 for shard in shards:
                     archive.add(shard)
             tally, interrupted = campaign.tally, campaign.interrupted
-            findings = _diagnosed(subject, beside, tally, truth=truth, interrupted=interrupted) if diagnosis else None
-            scales = () if ids or interrupted else tuple(scaling(subject, domain, seed=wanted.seed))
+            if interrupted and not tally.cases:
+                raise KeyboardInterrupt  # there is nothing to tell, and an older report stays
+            findings: Findings | None = None
+            grouped: tuple[Group, ...] = ()
+            scales: tuple[Scaling, ...] = ()
+            try:
+                if diagnosis:
+                    findings = _diagnosed(subject, beside, tally, truth=truth, interrupted=interrupted)
+                scales = () if ids or interrupted else tuple(scaling(subject, domain, seed=wanted.seed))
+                grouped = _grouped(subject, beside, tally, findings, truth=truth)
+            except KeyboardInterrupt:  # what is known by now is told
+                interrupted = True
             if findings is not None and any(row.verdict == Verdict.DISAGREE for row in scales):
                 findings = findings.beside_a_contradiction(alone=not tally.wrong_cases)
             found = archive.finish(
@@ -168,7 +178,7 @@ def check(
                     ids=wanted.ids if ids else (),
                     replay=wanted.replay,
                     findings=findings,
-                    groups=_grouped(subject, beside, tally, findings, truth=truth),
+                    groups=grouped,
                     hints=hints,
                 ),
                 {"command": command, "seed": wanted.seed, "cases": wanted.cases, "domain": repr(domain)},

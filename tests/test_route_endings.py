@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from backproof.candidates.contract import CandidateError
 from backproof.route import check
 
 # tests are no package, so that a neighbour is found by its folder.
@@ -70,6 +71,45 @@ def test_ctrl_c_says_what_is_kept_to_go_on_from(tmp_path: Path, shards: int, tol
     assert (tmp_path / "out.unfinished").exists() == bool(shards)
 
 
+def test_ctrl_c_before_anything_is_done_leaves_an_older_report(tmp_path: Path):
+    """There is nothing to tell: the exception is Python's own, and what was there stays."""
+    place = tmp_path / "out"
+    check("scratch", SMALL, cases=2, truth="exact", report=place)
+    before = (place / "verdict.json").read_bytes()
+
+    def answer(case):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        check(Scripted(answer), cases=500, report=place)
+    assert (place / "verdict.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("step", ["diagnose", "scaling", "groups"])
+def test_ctrl_c_after_the_networks_costs_no_verdict(monkeypatch: pytest.MonkeyPatch, step: str):
+    """Whoever is impatient with the diagnosis still has what it is about."""
+
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"backproof.route.{step}", pressed)
+    wrong = Scripted(lambda case: replace(scratch(case), loss=scratch(case).loss + 1.0))
+    report = check(wrong, cases=4)
+    assert report.interrupted
+    assert (report.tally.wrong_cases, report.exit_code) == (4, 1)
+    assert (report.findings is None) == (step == "diagnose")
+
+
+def test_a_candidate_that_workers_cannot_have_is_said(tmp_path: Path):
+    """It is there for the process that asks, and gone for those that are to share the work: then that is said."""
+    file = tmp_path / "fleeting.py"
+    file.write_text("import os\nos.unlink(__file__)\ndef loss_and_gradients(network, x, y):\n    return 0.0, [], []\n")
+    with pytest.raises(CandidateError, match=r"no file .*fleeting\.py"):
+        check(str(file), SMALL, cases=600, workers=2, truth="exact", diagnosis=False)
+
+
 def test_a_second_ctrl_c_ends_a_case_that_does_not_end():
     """The first asks, the second insists."""
 
@@ -106,7 +146,10 @@ def test_ctrl_c_ends_a_pool_too(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path: Path):
-    """A candidate that has no process of its own, and ends the worker's once: the shard is examined by another one."""
+    """A candidate that has no process of its own, and ends the worker's once: the shard is examined by another one.
+
+    The script has no `if __name__ == "__main__"`, and no worker runs it again.
+    """
     died = tmp_path / "died"
     (tmp_path / "deadly.py").write_text(
         "import os\nfrom pathlib import Path\nfrom backproof.candidates.loading import load\n"
@@ -120,11 +163,10 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path):
     code = textwrap.dedent("""
         from backproof import Domain, check
         from backproof.candidates.loading import load
-        if __name__ == "__main__":
-            domain = Domain(depth=1, width=1, batch_size=(1, 2), activations="tanh", losses="mse")
-            options = {"cases": 251, "workers": 2, "truth": "exact", "diagnosis": False, "keep": False}
-            found = check(load("deadly.py")[0], domain, **options)
-            print(found.tally.cases, found.interrupted, found.verdict)
+        domain = Domain(depth=1, width=1, batch_size=(1, 2), activations="tanh", losses="mse")
+        options = {"cases": 251, "workers": 2, "truth": "exact", "diagnosis": False, "keep": False}
+        found = check(load("deadly.py")[0], domain, **options)
+        print(found.tally.cases, found.interrupted, found.verdict)
     """)
     (tmp_path / "main.py").write_text(code)
     done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -6,16 +6,20 @@ several of them is looked through case by case, so that what ends them has a nam
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver, get_context, parent_process, util
-from typing import TYPE_CHECKING, Final, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backproof.campaign.shards import CASES_PER_SHARD, Shard, Task, examine_shard
 from backproof.campaign.tally import Tally
@@ -170,8 +174,12 @@ class Pool:
         return 2 * self._workers
 
     def submit(self, task: Task) -> Future[Shard]:
-        """A task for the next worker that is free."""
-        found: Future[Shard] = self._pool.schedule(_examined_here, args=[task])
+        """A task for the next worker that is free.
+
+        It is sent as bytes: to unpickle one starts its candidate, and what goes wrong there is to be told as the
+        task's own failure. Of a worker that fails while it takes a task, the pool would not know which one it had.
+        """
+        found: Future[Shard] = self._pool.schedule(_examined_here, args=[pickle.dumps(task)])
         return found
 
     def result(self, future: Future[Shard]) -> Shard:
@@ -182,6 +190,8 @@ class Pool:
             return future.result()
         except ProcessExpired as death:
             raise DeathError(_told(death.exitcode)) from None
+        except BrokenProcessPool as error:
+            raise CrewError(f"workers end before they begin ({error}). To see why: the same with --workers 1") from None
 
     def look(self) -> None:
         """There is always somebody: whoever dies is replaced."""
@@ -206,6 +216,22 @@ _FORKS: Final = sys.platform == "linux"
 """Elsewhere a fork of a process that has loaded numerical libraries is not safe, or there is none."""
 
 
+_CONTEXT: Final[Any] = get_context("forkserver" if _FORKS else "spawn")
+
+
+class Worker(_CONTEXT.Process):  # type: ignore[misc]  # which class it is depends on the system
+    """A process that does not run the script again which has called `check`: no task needs anything of it."""
+
+    @staticmethod
+    def _Popen(process: Any) -> Any:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return _CONTEXT.Process._Popen(process)  # noqa: SLF001  the one place where a process begins
+        finally:
+            sys.modules["__main__"] = script
+
+
 def get_ready() -> None:
     """Begin to load, in another process, what the workers of a pool need: they are forked from it, loaded.
 
@@ -222,7 +248,8 @@ def pool_of(workers: int) -> Iterator[Pool]:
     from pebble import ProcessPool
 
     get_ready()
-    context = get_context("forkserver" if _FORKS else "spawn")
+    context = copy.copy(_CONTEXT)
+    context.Process = Worker
     pool = ProcessPool(max_workers=workers, context=context, initializer=_become_worker)
     try:
         yield Pool(pool, workers)
@@ -238,8 +265,9 @@ def _become_worker() -> None:
     util.Finalize(None, end_all, exitpriority=0)  # which the pool's own answer to SIGTERM comes to, too
 
 
-def _examined_here(task: Task) -> Shard:
+def _examined_here(packed: bytes) -> Shard:
     """What a worker does; nobody takes it any more when the parent was killed."""
+    task: Task = pickle.loads(packed)  # noqa: S301  it comes from the process that began the run
     parent = parent_process()
     return examine_shard(task, stopped=None if parent is None else lambda: not parent.is_alive())
 

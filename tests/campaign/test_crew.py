@@ -1,5 +1,6 @@
 """Whoever examines shards: their order, what is done when a worker dies, and when nobody is left."""
 
+import pickle
 import signal
 import time
 from collections import Counter
@@ -152,7 +153,7 @@ def test_a_worker_does_not_go_on_for_a_parent_that_was_killed(monkeypatch: pytes
     """Nobody would take what it finds."""
     for alive, cases in ((True, TASK.count), (False, 0)):
         monkeypatch.setattr(crew, "parent_process", lambda alive=alive: SimpleNamespace(is_alive=lambda: alive))
-        assert crew._examined_here(TASK).tally.cases == cases
+        assert crew._examined_here(pickle.dumps(TASK)).tally.cases == cases
 
 
 @pytest.mark.parametrize(
