@@ -60,10 +60,14 @@ def report_directory(path: Path) -> Iterator[Path]:
 
 
 def _take_place(fresh: Path, path: Path) -> None:
-    """Put `fresh` where `path` is; if that fails, what was there is there again."""
+    """Put `fresh` where `path` is; if that fails, what was there is there again.
+
+    What may have come there while the report was made is looked at once more.
+    """
     if not path.exists():
         fresh.rename(path)
         return
+    check_place(path)
     old = Path(tempfile.mkdtemp(prefix=_aside(path), dir=path.parent))
     try:
         path.rename(old / path.name)

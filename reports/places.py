@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import Final
 from backproof.reports import ReportError
 
 ENVIRONMENT: Final = "environment.json"
-"""The file by which a directory is recognised as a report."""
+"""The file by which a directory is recognised as a report: it names the version of Backproof that wrote it."""
 
 SCREEN: Final = "screen.json"
 """What a person was told, as data: the screen of each candidate, line by line."""
@@ -24,10 +25,20 @@ _OPEN: Final = (Path("/dev"), Path("/dev/fd"))
 """Where the files that a process has open have names."""
 
 
+def is_report(directory: Path) -> bool:
+    """Whether Backproof has written a directory, which a new report may then replace."""
+    try:
+        found = json.loads((directory / ENVIRONMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    packages = found.get("packages") if isinstance(found, dict) else None
+    return isinstance(packages, dict) and "backproof" in packages
+
+
 def check_place(path: Path) -> None:
     """Raises ReportError where `path` holds something that is no report, or where nothing can be written there."""
     try:
-        if path.exists() and not (path.is_dir() and ((path / ENVIRONMENT).is_file() or not any(path.iterdir()))):
+        if path.exists() and not (path.is_dir() and (is_report(path) or not any(path.iterdir()))):
             raise ReportError(f"{path} exists and is no report of ours: it stays as it is. Name another directory.")
         here, wanted = Path.cwd(), path.resolve()
         if wanted in (here, *here.parents):

@@ -46,9 +46,8 @@ _COLOURS: Final = {
     "class6": ("#161616", "#164a86"),
 }
 _STANDING_IN: Final = {name: pair[0] for name, pair in _COLOURS.items()}
-_PRINTED: Final = {name: pair[1] for name, pair in _COLOURS.items()}
-LIGHT: Final[Mapping[str, str]] = _PRINTED
-"""The colours of a PNG, and of the page where it is light."""
+PRINTED: Final = {name: pair[1] for name, pair in _COLOURS.items()}
+"""The colours of a PNG."""
 
 _SETTINGS: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
@@ -98,10 +97,10 @@ def pictures(measures: Measures) -> Iterator[tuple[str, bytes]]:
     """The name and the PNG of each plot."""
     for name, title, _, draw in _catalogue(measures):
         with _style():
-            figure = draw(_PRINTED)
-            figure.axes[0].set_title(title, fontsize=11, pad=16, color=_PRINTED["ink"])
+            figure = draw(PRINTED)
+            figure.axes[0].set_title(title, fontsize=11, pad=16, color=PRINTED["ink"])
             held = io.BytesIO()
-            figure.savefig(held, format="png", dpi=160, metadata={"Software": None}, facecolor=_PRINTED["paper"])
+            figure.savefig(held, format="png", dpi=160, metadata={"Software": None}, facecolor=PRINTED["paper"])
         yield name, held.getvalue()
 
 

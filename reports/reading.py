@@ -135,6 +135,8 @@ def read_run(directory: Path) -> Run:
     for name in tables:
         _check_columns(directory / f"{name}.parquet", name, environment)
     verdict = _object(directory / VERDICT) if (directory / VERDICT).is_file() else {}
+    _check_kinds(directory / ENVIRONMENT, environment, packages=dict)
+    _check_kinds(directory / VERDICT, verdict, cases=int, equations=dict)
     of_a_run = ("checks.parquet", VERDICT, "discrepancies.parquet", "strata.parquet")
     missing = [file for file in of_a_run if not (directory / file).is_file()]
     if missing and len(missing) < len(of_a_run):
@@ -153,6 +155,13 @@ def read_run(directory: Path) -> Run:
 def damaged(path: Path, why: str) -> ReportError:
     """The error for a file that cannot be what was written."""
     return ReportError(f"{path} is damaged: {why}. Write the report again, by the command that made it")
+
+
+def _check_kinds(path: Path, found: Mapping[str, Any], **kinds: type) -> None:
+    """Raises ReportError where a field that is there is of another kind."""
+    for name, kind in kinds.items():
+        if not isinstance(found.get(name), kind | None):
+            raise damaged(path, f"{name} is {found[name]!r:.40}")
 
 
 def _check_columns(path: Path, name: str, environment: Mapping[str, Any]) -> None:

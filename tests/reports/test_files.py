@@ -20,6 +20,7 @@ from backproof.reports.files import (
 from backproof.reports.tables import table
 
 ROW = ("mse", 'id,"1"', 7, 9, "sum / mean", 63.0, "N*O", 0.1, 1e-7, "agree", "")
+OLD, NEW = (json.dumps({"packages": {"backproof": version}}) for version in ("0.1.0", "0.2.0"))
 EMPTY = ("l1", "id2", 7, 9, "sum / mean", inf, "N*O", nan, None, "error", "")
 
 
@@ -57,14 +58,14 @@ def test_an_older_report_is_replaced_only_by_a_complete_one(tmp_path: Path):
     """It stays while a new one is written, and if that fails."""
     place = tmp_path / "report"
     with report_directory(place) as fresh:
-        (fresh / ENVIRONMENT).write_text("old")
+        (fresh / ENVIRONMENT).write_text(OLD)
     with pytest.raises(KeyError), report_directory(place) as fresh:
         raise KeyError
-    assert content(place) == {ENVIRONMENT: b"old"}
+    assert content(place) == {ENVIRONMENT: OLD.encode()}
     with report_directory(place) as fresh:
-        (fresh / ENVIRONMENT).write_text("new")
-        assert content(place) == {ENVIRONMENT: b"old"}
-    assert content(place) == {ENVIRONMENT: b"new"}
+        (fresh / ENVIRONMENT).write_text(NEW)
+        assert content(place) == {ENVIRONMENT: OLD.encode()}
+    assert content(place) == {ENVIRONMENT: NEW.encode()}
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
@@ -75,7 +76,7 @@ def test_an_older_report_is_there_if_it_cannot_be_replaced(
     """Neither it nor the new one may be moved, as where something is mounted there; nothing is left beside it."""
     place = tmp_path / "report"
     with report_directory(place) as fresh:
-        (fresh / ENVIRONMENT).write_text("old")
+        (fresh / ENVIRONMENT).write_text(OLD)
     rename = Path.rename
 
     def busy(self: Path, target: Path) -> Path:
@@ -85,9 +86,9 @@ def test_an_older_report_is_there_if_it_cannot_be_replaced(
 
     monkeypatch.setattr(Path, "rename", busy)
     with pytest.raises(ReportError, match="Device or resource busy"), report_directory(place) as fresh:
-        (fresh / ENVIRONMENT).write_text("new")
+        (fresh / ENVIRONMENT).write_text(NEW)
     monkeypatch.undo()
-    assert content(place) == {ENVIRONMENT: b"old"}
+    assert content(place) == {ENVIRONMENT: OLD.encode()}
     assert list(tmp_path.iterdir()) == [place]
 
 
@@ -95,11 +96,11 @@ def test_an_older_report_is_back_after_a_kill_in_the_middle(tmp_path: Path):
     """The next one that is written there finds it, whatever then comes of that; what was in its way is removed."""
     place = tmp_path / "re[p]ort"
     aside = tmp_path / ".re[p]ort.old.abc"
-    for there, content_then in ((False, b"old"), (True, b"new")):
+    for there, content_then in ((False, OLD.encode()), (True, NEW.encode())):
         (aside / place.name).mkdir(parents=True)
-        (aside / place.name / ENVIRONMENT).write_text("old")
+        (aside / place.name / ENVIRONMENT).write_text(OLD)
         if there:
-            (place / ENVIRONMENT).write_text("new")
+            (place / ENVIRONMENT).write_text(NEW)
         with pytest.raises(KeyError), report_directory(place):
             raise KeyError
         assert content(place) == {ENVIRONMENT: content_then}

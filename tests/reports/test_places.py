@@ -14,14 +14,45 @@ from backproof.reports import ReportError
 from backproof.reports.files import report_directory
 from backproof.reports.places import ENVIRONMENT, check_place, place
 
+OURS = '{"packages": {"backproof": "0.1.0"}}'
+
 
 def test_a_free_place_is_left_free(tmp_path: Path):
     """A new directory below others that are not there, an empty one, and an older report: nothing is touched."""
     check_place(tmp_path / "deep" / "report")
     check_place(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / ENVIRONMENT).write_text("{}")
+    (tmp_path / ENVIRONMENT).write_text(OURS)
     check_place(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "no JSON", '{"packages": {"numpy": "2.4"}}', None])
+def test_what_somebody_else_calls_an_environment_is_no_report(tmp_path: Path, content: str | None):
+    """The name is a common one: a directory that another program wrote stays as it is."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "thesis.tex").write_text("x")
+    if content is None:
+        (tmp_path / "p" / ENVIRONMENT).mkdir()
+    else:
+        (tmp_path / "p" / ENVIRONMENT).write_text(content)
+    with pytest.raises(ReportError, match="is no report of ours: it stays as it is"):
+        check_place(tmp_path / "p")
+
+
+def test_what_comes_to_the_place_in_the_meantime_stays(tmp_path: Path):
+    """A run may take hours: the directory is asked once more before it is replaced."""
+    path = tmp_path / "report"
+
+    def write() -> None:
+        with report_directory(path) as fresh:
+            (fresh / ENVIRONMENT).write_text(OURS)
+            path.mkdir()
+            (path / "thesis.tex").write_text("x")
+
+    with pytest.raises(ReportError, match="is no report of ours: it stays as it is"):
+        write()
+    assert (path / "thesis.tex").read_text() == "x"
+    assert [each.name for each in tmp_path.iterdir()] == ["report"]
 
 
 def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -45,7 +76,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_where_somebody_is_no_report_can_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The current directory would be one that is not there any more; nor can it be named from within."""
-    (tmp_path / ENVIRONMENT).write_text("{}")
+    (tmp_path / ENVIRONMENT).write_text(OURS)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     for path in (Path(), tmp_path / "empty", Path("nowhere/.."), Path("..")):
@@ -54,7 +85,7 @@ def test_where_somebody_is_no_report_can_stand(tmp_path: Path, monkeypatch: pyte
         ):
             check_place(path)
     (tmp_path / "other" / "below").mkdir(parents=True)
-    (tmp_path / "other" / ENVIRONMENT).write_text("{}")
+    (tmp_path / "other" / ENVIRONMENT).write_text(OURS)
     with pytest.raises(ReportError, match=rf"has no name that a report could be given: name {tmp_path / 'other'}$"):
         check_place(tmp_path / "other" / "below" / "..")
 

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pytest
 
 from backproof.reports.measures import Measures, measured
-from backproof.reports.plots import LIGHT, pictures, plots
+from backproof.reports.plots import PRINTED, pictures, plots
 from backproof.reports.tables import table
 
 
@@ -109,5 +109,5 @@ def test_pictures_are_the_same_plots(small):
     found = dict(pictures(figures(small, small.checks)))
     assert list(found) == ["coverage", "errors", "depth", "batch_size"]
     assert all(content.startswith(b"\x89PNG") for content in found.values())
-    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in LIGHT.values())
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in PRINTED.values())
     assert next(pictures(figures(small, small.checks))) == ("coverage", found["coverage"])
