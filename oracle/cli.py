@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -43,7 +45,12 @@ app = typer.Typer(
 def main() -> None:
     """The console script."""
     with in_order():
-        app(prog_name="backproof")
+        try:
+            app(prog_name="backproof")
+        except Exception:  # noqa: BLE001  an exit code of 1 would say that a candidate disagrees
+            traceback.print_exc()
+            print("backproof: this is a defect of Backproof itself, at the place above", file=sys.stderr)
+            sys.exit(2)
 
 
 def _version(asked: bool) -> None:

@@ -97,3 +97,16 @@ def test_without_torch_the_message_says_what_to_do(tmp_path: Path):
     )
     done = installed("check", *SMALL, "--reference", "exact", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
+
+
+def test_a_defect_of_ours_is_no_verdict(tmp_path: Path):
+    """What nobody has foreseen shows itself, with the exit code of what could not be done."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import backproof.route\n"
+        "def check(*_, **__):\n    raise ZeroDivisionError('division by zero')\n"
+        "backproof.route.check = check\n"
+    )
+    done = installed("check", *SMALL, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "ZeroDivisionError: division by zero" in done.stderr
+    assert done.stderr.endswith("backproof: this is a defect of Backproof itself, at the place above\n")

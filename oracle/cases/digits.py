@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backproof.cases.spelling import SpecError
 from backproof.cases.streams import Words, below
 
 __all__ = ["digits", "digits_rows"]
@@ -22,12 +23,12 @@ Labels = NDArray[np.int64]
 def digits() -> tuple[Array, Labels]:
     """All 1,797 images, (1797, 64) in float64 in [0, 1], and their labels 0..9, (1797,); both read-only.
 
-    Raises ModuleNotFoundError, saying what to install, where scikit-learn is missing.
+    Raises SpecError, saying what to install, where scikit-learn is missing.
     """
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise SpecError(
             "the digits come with scikit-learn, which is not installed: pip install scikit-learn, or choose other "
             "values, like normal"
         ) from error

@@ -51,8 +51,10 @@ _ALL_ROWWISE: Final = tuple(formula for name in _ROWWISE for formula in variants
 
 @dataclass(frozen=True, init=False, repr=False)
 class Domain:
-    """The specs that a candidate supports. Every field may be left out: then it is as wide as Backproof itself.
+    """The specs that a candidate supports. Every field may be left out.
 
+    What a domain leaves out is drawn as it is by default: all activations, losses, reductions and dtypes, depth 1 to 6,
+    width 1 to 16, N 1 to 32, numbers of the filling normal, no penalties.
     depth, width (of inputs and hidden layers), output_width (default: as width), batch_size: a number or a (low, high)
     pair. activations (of hidden layers), output_activations, losses, reductions, dtypes, values: a name or several. A
     bare name means all of its parameters' values; "leaky_relu=0.2" means that one. output_activations default to the

@@ -103,6 +103,8 @@ class NetworkSpec:
             raise SpecError(f"batch_size must be a whole number, at least 1; got {self.batch_size!r}")
         if not _whole((self.seed,), 0):
             raise SpecError(f"seed must be a whole number, at least 0; got {self.seed!r}")
+        if self.seed >= 2**63:
+            raise SpecError(f"seed must be less than 2**63, which a column of a table holds; got {self.seed}")
         for kind, name, names in (
             ("reduction", self.reduction, REDUCTIONS),
             ("dtype", self.dtype, DTYPES),

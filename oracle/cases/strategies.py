@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @st.composite
 def specs(draw: st.DrawFn, domain: Domain | None = None) -> NetworkSpec:
-    """Specs of `domain` (default: all that Backproof supports); they shrink to small networks of simple parts."""
+    """Specs of `domain` (default: Domain()); they shrink to small networks of simple parts."""
 
     def choose(_label: str, options: Sequence[T], /) -> T:
         return options[draw(st.integers(0, len(options) - 1))]
@@ -25,5 +25,5 @@ def specs(draw: st.DrawFn, domain: Domain | None = None) -> NetworkSpec:
 
 
 def cases(domain: Domain | None = None) -> st.SearchStrategy[Case]:
-    """Cases of `domain` (default: all that Backproof supports): `specs` with their arrays."""
+    """Cases of `domain` (default: Domain()): `specs` with their arrays."""
     return specs(domain).map(build_case)

@@ -121,6 +121,8 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
     if scheduler is not None and workers is not None:
         raise typer.BadParameter("a cluster has workers of its own: leave --workers out", param_hint="--scheduler")
+    if in_process and (scheduler is not None or workers not in (None, 1)):
+        raise typer.BadParameter("others cannot work in this process: leave them out", param_hint="--in-process")
     if hints not in ("none", "where", "all"):
         raise typer.BadParameter(f"hints are none, where or all; got {hints!r}", param_hint="--hints")
     if script is not None and hints != "all":
@@ -136,7 +138,7 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         "strict_kinks": strict_kinks,
         "certify": certify,
         "hints": hints,
-        "workers": workers,
+        "workers": 1 if in_process else workers,
         "scheduler": scheduler,
         "report": report,
         "resume": resume,
@@ -155,8 +157,10 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
             outcomes = _checked(candidate, found, fields, settings, one=one)
     except foreseen() as error:
         refuse(candidate, error, suite="backproof check", junit=junit, summary=summary, as_json=as_json)
-    _show(outcomes, as_json=as_json)
-    _write(outcomes, junit, summary, script)
+    try:
+        _show(outcomes, as_json=as_json)
+    finally:  # whoever reads the screen may have seen enough, as `head` does
+        _write(outcomes, junit, summary, script)
     raise typer.Exit(_exit_code(outcomes))
 
 
@@ -218,6 +222,7 @@ def _checked(
 ) -> list[Report]:
     """A report for each candidate that the text names."""
     from backproof.candidates.contract import CandidateError
+    from backproof.cases.settings import DomainError
     from backproof.contact.probe import first_contact
     from backproof.narrowing import narrowed
     from backproof.route import CASES
@@ -228,14 +233,21 @@ def _checked(
         raise CandidateError(
             f"{candidate} holds {len(found)} candidates, and --json, --report, --junit and --summary take one: {held}"
         )
-    outcomes = []
-    for each in found:
+    asked = []
+    for each in found:  # before any of them is examined
         if not settings["ids"]:
             first_contact(each, truth=settings["truth"])
+        try:
+            asked.append((each, narrowed(each.domain, **fields)))
+        except DomainError as error:
+            raise DomainError(f"{each.name}: {error}" if len(found) > 1 else str(error)) from None
+    outcomes: list[Report] = []
+    for each, domain in asked:
         drawn = None if settings["vectors"] else settings["cases"] or CASES  # how many were recorded will be seen
         with progress(each.name, len(settings["ids"]) or drawn) as told:
-            domain = narrowed(each.domain, **fields)
             outcomes.append(examined(each, domain, keep=bool(settings["ids"]), progress=told, **settings))
+        if outcomes[-1].interrupted:
+            break
     return outcomes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -54,6 +55,8 @@ def init(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by p
     except FileExistsError:
         _refuse(f"{file} exists already, and is left as it is: name another file")
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            file.unlink(missing_ok=True)  # half of it would be "there already" the next time
         _refuse(f"{file} cannot be written: {error.strerror}")
     typer.echo(f"{file} is written: {KINDS[cast('Kind', kind)]}. Fill in the one place that raises, then run")
     typer.echo(f"    backproof check {address}")

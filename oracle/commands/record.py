@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from backproof.commands import options
-from backproof.commands.terminal import foreseen, progress, spare, stdout_to_stderr, stop, without_torch
+from backproof.commands.terminal import (
+    check_files,
+    foreseen,
+    progress,
+    spare,
+    stdout_to_stderr,
+    stop,
+    without_torch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +50,9 @@ The metadata, all of them strings:
     sha256          SHA-256 of the whole file, in hex, computed with 64 zeros (the character 0) in place of these digits
 
 The arrays. "ids" is text, one line for each case, without a line break behind the last; line k, counted from 0, is the
-id of case k, like 3-4-2,sigmoid,mse,mean,n5,f64,normal,s7 (`backproof check --help` explains every name in it). The
-arrays of case k begin with "k."; layers count from 1, N is the batch size, I a layer's inputs, O its outputs.
+id of case k, like 3-4-2,sigmoid,mse,mean,n5,f64,normal,s7: widths, activations, loss, reduction, N, dtype, filling of
+the arrays, seed, and then perhaps bias=... (1 for each layer that has one) and penalty=.... The arrays of case k begin
+with "k."; layers count from 1, N is the batch size, I a layer's inputs, O its outputs.
 
   What a network is made of, in the dtype of the case:
 
@@ -120,6 +129,7 @@ def record(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by
     )
     spare(candidate, out)
     try:
+        check_files(out)  # before minutes are spent
         with stdout_to_stderr():
             size = _recorded(candidate, fields, cases=cases, seed=seed, out=out)
     except foreseen() as error:

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from backproof.cases import NetworkSpec, build_case
+from backproof.cases import NetworkSpec, SpecError, build_case
 from backproof.cases.digits import digits, digits_rows
 from backproof.cases.streams import raw_words
 
@@ -88,5 +88,5 @@ def test_missing_scikit_learn_is_said(monkeypatch):
     """Without scikit-learn the message says what to install and what else would do."""
     digits.cache_clear()
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ModuleNotFoundError, match="pip install scikit-learn, or choose other values, like normal"):
+    with pytest.raises(SpecError, match="pip install scikit-learn, or choose other values, like normal"):
         digits()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from backproof.candidates.contract import CandidateError
 from backproof.cli import app
 from backproof.diagnosis.diagnosis import diagnose
 
@@ -206,6 +207,8 @@ OUTSIDE = "3-2,sigmoid,mse,sum,n2,f64,normal,s1"
         (("--width", "99999999"), "there is not enough memory for the arrays of network "),
         (("--width", "10000000", "--depth", "1", "--workers", "2"), "there is not enough memory for the arrays of net"),
         (("--case", HUGE), f"there is not enough memory for the arrays of network {HUGE}: ask for narrower layers"),
+        (("--case", f"{OUTSIDE}9999999999999999999"), f"case id '{OUTSIDE}9999999999999999999'"),
+        (("--timeout", "inf"), "timeout must be a number of seconds, above 0 and at most 1,000,000; got inf"),
         (("--report", "right.py"), "right.py exists and is no report of ours: it stays as it is."),
         (("--report", "right.py/out"), "cannot write a report at right.py/out: "),
     ],
@@ -237,6 +240,37 @@ def test_several_candidates_of_a_file_are_all_checked(folder: Path, monkeypatch:
     assert refused.exit_code == 2
     why = "two.py holds 2 candidates, and --json, --report, --junit and --summary take one: two.py:one, two.py:two"
     assert why in refused.stderr
+
+
+def test_several_candidates_are_looked_at_before_one_is_examined(folder: Path):
+    """What one of them does not support is said by its name, and no work on another is lost."""
+    two = RIGHT.replace("SLOPE", "error") + RIGHT.replace("SLOPE", "error").replace(
+        "half_squared_error", "mse"
+    ).replace("loss_and_gradients", "two")
+    (folder / "two.py").write_text(two)
+    done = run("two.py", "--cases", "3", "--losses", "half_squared_error")
+    assert done.exit_code == 2
+    said = "two.py:two: the candidate supports losses mse; half_squared_error was asked for"
+    assert f"backproof: {said}" in done.stderr
+    assert "noise from a call" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_in_process_means_in_this_process(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """A debugger's terminal is here, whatever the number of cases."""
+    asked: dict[str, Any] = {}
+
+    def check(*_: Any, **settings: Any) -> None:
+        asked.update(settings)
+        raise CandidateError("enough")
+
+    monkeypatch.setattr("backproof.route.check", check)
+    assert run("right.py", "--in-process").exit_code == 2
+    assert asked["workers"] == 1
+    for arguments in (("--workers", "2"), ("--scheduler", "tcp://10.0.0.1:8786")):
+        refused = run("right.py", "--in-process", *arguments)
+        assert refused.exit_code == 2
+        assert "others cannot work in this process" in refused.stderr
 
 
 def test_files_for_a_server(folder: Path):

@@ -53,6 +53,16 @@ def test_without_a_candidate_everything_is_recorded(tmp_path: Path):
     assert "holds 2 candidates; name one: " in refused.stderr
 
 
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Not after minutes of work."""
+    monkeypatch.setattr("backproof.vectors_file.record", lambda *_, **__: pytest.fail("nothing is to be recorded"))
+    done = CliRunner().invoke(app, ["record", "--cases", "3", "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert f"{tmp_path} is a directory: name a file" in done.stderr
+
+
 def test_the_page_about_the_format_names_everything_in_a_file():
     """Every array, every metadata key, and the schema; in lines that fit a terminal."""
     done = run("--format")
