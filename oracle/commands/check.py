@@ -117,6 +117,8 @@ def check(  # noqa: PLR0917  typer reads names and defaults; nobody calls it by 
         raise typer.BadParameter("--vectors bring their own reference: leave it out", param_hint="--reference")
     if vectors is not None and seed is not None:
         raise typer.BadParameter("--vectors bring their own networks: leave it out", param_hint="--seed")
+    if case and (cases is not None or seed is not None):
+        raise typer.BadParameter("it names the networks itself: leave out --cases and --seed", param_hint="--case")
     if reference not in (None, "torch", "exact"):
         raise typer.BadParameter(f"the reference is torch or exact; got {reference!r}", param_hint="--reference")
     if scheduler is not None and workers is not None:

@@ -96,8 +96,9 @@ def kl_div(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bo
 
 
 def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) -> Bounded:
-    """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a) expm1(f e) + 6u(exp(a + f e) + |y|) + eta.
+    """C = exp(a) - y a with log_input, g = exp(a) - y:   e_g = exp(a + e) expm1(e) + 6u(exp(a + f e) + |y|) + eta.
 
+    So for a truth as high as a + e and a program e above it;   e_C = (|g| + exp(a) expm1(f e)) e and roundings.
     Otherwise C = a - y log q, g = 1 - y / q, q = a + eps:   e_g = y e / ((q - f e)(q - e)) + 4u(1 + y / (q - f e)).
     `full` adds Stirling's y log y - y + 1/2 log(2 pi y) where y > 1: a constant of the data. The size is that of all
     terms, which may be added up each kind on its own.
@@ -111,8 +112,10 @@ def poisson_nll(a: Rounded, y: Array, options: Options, arithmetic: Arithmetic) 
     if options["log_input"]:
         rate = np.exp(v)
         grown = rate * np.expm1(SEARCH * e)
-        slope_error = grown + 6.0 * u * (rate + grown + np.abs(y)) + arithmetic.smallest
-        value_error = grown + np.abs(y) * e + 6.0 * u * (rate + grown + np.abs(y) * a.magnitude) + arithmetic.smallest
+        moved = rate * np.exp(e) * np.expm1(e)
+        slope_error = moved + 6.0 * u * (rate + grown + np.abs(y)) + arithmetic.smallest
+        value_error = (np.abs(rate - y) + grown) * e
+        value_error += 6.0 * u * (rate + grown + np.abs(y) * a.magnitude) + arithmetic.smallest
         value, g, blind = rate - y * v, rate - y, rate + grown > arithmetic.largest
         size = rate + grown + np.abs(y) * a.magnitude
     else:

@@ -161,6 +161,10 @@ def test_named_cases_are_shown_one_by_one():
     assert done.exit_code == 0
     assert f"case {ids[0]}, {ids[1]}" in done.stdout
     assert done.stdout.count("weight of layer 1") == 2
+    for drawn in (("--cases", "5"), ("--seed", "5")):
+        refused = run("--case", ids[0], *drawn)
+        assert refused.exit_code == 2
+        assert "it names the networks itself" in " ".join(refused.stderr.split())
 
 
 def test_narrowing_options_reach_the_cases(folder: Path):
