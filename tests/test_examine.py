@@ -86,12 +86,12 @@ def test_examine_adds_a_verdict_where_inputs_were_changed():
 
 
 def test_examine_calls_again_only_when_asked():
-    """Two further calls, two more with whole numbers the first time, and none without `repeat`."""
+    """Three further calls, two more with whole numbers the first time, and none without `repeat`."""
     candidate = Scripted(lambda n, case: right(case))
     examine(candidate, CASE)
     assert candidate.calls == 1
     examiner = Examiner(candidate)
-    for calls in (6, 9):
+    for calls in (7, 11):
         assert [check.verdict for check in examiner.examine(CASE, repeat=True)] == [Verdict.AGREE] * 8
         assert candidate.calls == calls
 
@@ -143,7 +143,7 @@ def test_examine_forgives_a_second_call_its_rounding():
 
     def shift(n, case):
         answer = right(case)
-        return replace(answer, weights=(answer.weights[0] + (n == 3) * 3.0 * step, answer.weights[1]))
+        return replace(answer, weights=(answer.weights[0] + (n == 4) * 3.0 * step, answer.weights[1]))
 
     assert verdicts(jitter, repeat=True) == [Verdict.AGREE] * 8
     assert verdicts(shift, repeat=True)[-1] == Verdict.NONDETERMINISTIC
@@ -380,3 +380,18 @@ def test_memory_that_runs_out_is_no_verdict_and_names_the_network(monkeypatch: p
         SpecError, match=f"for the reference and the bounds of network {case.spec.id}: ask for narrower"
     ):
         examine(load("scratch")[0], case)
+
+
+def test_what_is_kept_by_the_batch_shows():
+    """A cache of the forward pass under the content of x: training goes on with the same batch, and other weights."""
+    known = {}
+
+    class Cached(Scratch):
+        def answer(self, case):
+            key = case.x.tobytes(), case.spec.widths
+            return known.setdefault(key, super().answer(case))
+
+    case = build_case(NetworkSpec.parse("3-4-2,tanh,mse,mean,n5,f64,normal,s1"))
+    *_, call = Examiner(Cached()).examine(case, repeat=True)
+    assert call.verdict == "nondeterministic"
+    assert call.note == "it computed with the weights and biases of an earlier call, whose x and y were the same"

@@ -25,10 +25,11 @@ PARTS: Final = ("weights", "biases", "x", "y")
 
 
 def traces(ask: Asked, case: Case, answer: Answer, bounds: Bounds, reference: Reference | None) -> Iterator[Check]:
-    """What two further calls show: an answer that changes afterwards, numbers of an earlier call, a second answer.
+    """What three further calls show: an answer that changes afterwards, numbers of an earlier call, a second answer.
 
-    The call in between has other numbers, so that a buffer that is handed out twice shows, and what is kept by shapes.
-    It is held to the reference; None where the first call was at fault already.
+    The first of them has other numbers, so that a buffer that is handed out twice shows, and what is kept by shapes;
+    the second has other parameters and the same batch, as when training goes on, so that what is kept by the batch
+    shows. They are held to the reference; None where the first call was at fault already.
     """
     before = [(name, array, array.tobytes()) for name, array in answer.arrays()]
     other = _other(case)
@@ -39,12 +40,14 @@ def traces(ask: Asked, case: Case, answer: Answer, bounds: Bounds, reference: Re
             Verdict.NONDETERMINISTIC, f"a later call changed {changed} of an earlier answer: return a copy"
         )
         return
-    if reference is not None and (kept := _kept(case, other, between, reference)):
-        yield whole_call(
-            Verdict.NONDETERMINISTIC,
-            f"it computed with the {' and '.join(kept)} of an earlier call, whose arrays had the same shapes",
-        )
-        return
+    if reference is not None:
+        trained = replace(other, x=case.x, y=case.y)
+        further = (other, between, "arrays had the same shapes"), (trained, ask(trained), "x and y were the same")
+        for asked, found, common in further:
+            if kept := _kept(case, asked, found, reference):
+                told = f"it computed with the {' and '.join(kept)} of an earlier call, whose {common}"
+                yield whole_call(Verdict.NONDETERMINISTIC, told)
+                return
     again = dict(ask(case).arrays())
     limits = dict(Answer.of(bounds.limit()).arrays())
     for name, array, held in before:
