@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from backproof.candidates.callables import FunctionCandidate
 from backproof.candidates.contract import TIMEOUT, Candidate, CandidateError
 from backproof.candidates.ending import TerminatedError
-from backproof.candidates.layout import MARK
+from backproof.candidates.layout import MARK, Declaration
 from backproof.candidates.patience import Patience
 from backproof.candidates.steps import made
 from backproof.candidates.watch import IMPORT, OutOfTimeError, place, within
@@ -74,7 +74,7 @@ def wrap(given: object, *, timeout: float = TIMEOUT) -> FunctionCandidate:
             f"a candidate is a name, a function, an object with a method {FUNCTION}, or a Candidate; got {given!r}"
         )
     name = getattr(function, "__qualname__", type(function).__qualname__)
-    return replace(made(name, function, getattr(function, MARK, None)), patience=Patience(timeout))
+    return replace(made(name, function, _declaration(given, function)), patience=Patience(timeout))
 
 
 def text_of(candidate: Candidate) -> str | None:
@@ -154,6 +154,12 @@ def _names(module: ModuleType, where: str) -> list[str]:
     raise CandidateError(f"{where} has no function {FUNCTION}(network, x, y) and nothing under @candidate. {found}")
 
 
+def _declaration(given: object, function: object) -> Declaration | None:
+    """What `@candidate` says of a function, or of the object that has it as a method."""
+    found: Declaration | None = getattr(function, MARK, None) or getattr(given, MARK, None)
+    return found
+
+
 def _may_be_meant(name: str, value: object) -> bool:
     """Whether it may be a candidate: nothing private, and nothing that was imported from Backproof."""
     private = name.startswith("_") or str(getattr(value, "__module__", "")).startswith("backproof.")
@@ -180,5 +186,5 @@ def _candidate(module: ModuleType, where: str, name: str) -> FunctionCandidate:
         kind = f"{article} {type(found).__name__}, not a function: {FUNCTION}(network, x, y)"
     else:
         text = f"{where}:{name}"
-        return made(text, function, getattr(function, MARK, None), text)
+        return made(text, function, _declaration(found, function), text)
     raise CandidateError(f"{where}:{name} is {kind}")

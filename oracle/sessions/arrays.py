@@ -24,12 +24,20 @@ _INTEGER_TARGETS: Final = ("class", "classes")
 
 
 def bias_layout(biases: Sequence[Any] | None) -> Bias:
-    """How biases are stored, by the first of them that shows it.  Raises SpecError."""
-    for at, bias in enumerate(() if biases is None else _listed(biases, "biases")):
-        shape = () if bias is None else _real(bias, f"biases[{at}]").shape
-        if len(shape) == 2 and shape != (1, 1):
-            return "row" if shape[0] == 1 else "column"
-    return "vector"
+    """How biases are stored, by the first of them that shows it; (1, 1) is a row as well as a column.
+
+    Raises SpecError.
+    """
+    shapes = [
+        _real(bias, f"biases[{at}]").shape
+        for at, bias in enumerate(() if biases is None else _listed(biases, "biases"))
+        if bias is not None
+    ]
+    tables = [shape for shape in shapes if len(shape) == 2]
+    telling = next((shape for shape in tables if shape != (1, 1)), None)
+    if telling is not None:
+        return "row" if telling[0] == 1 else "column"
+    return "row" if tables else "vector"
 
 
 def case_of(
@@ -125,8 +133,10 @@ def _loss(name: str, options: Mapping[str, Any], y: Any) -> tuple[Formula, dict[
         got = "numbers below 0" if "var" in arrays else "none"
         wanted = 'loss_options={"var": array}, the variance of each target, at least 0'
         raise SpecError(f"loss gaussian_nll wants {wanted}; got {got}")
-    # torch tells class probabilities from class indices by what y holds.
-    if formula.name == "cross_entropy" and "=" not in name and np.ndim(y) == 2 and not _one_hot(y):
+    # torch tells class probabilities from class indices by the shape of y. One-hot rows say the same either way, but
+    # with class weights: of probabilities, `mean` divides by N.
+    unsaid = formula.name == "cross_entropy" and "=" not in name and np.ndim(y) == 2
+    if unsaid and ("weight" in arrays or not _one_hot(y)):
         given["target"] = "probabilities"
     values = tuple(int(value) if isinstance(value, bool) else value for value in given.values())
     return Formula(formula.name, values), arrays

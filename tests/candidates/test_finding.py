@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from backproof import candidate
 from backproof.candidates import finding
 from backproof.candidates.contract import CandidateError
 from backproof.candidates.finding import find, text_of, wrap
@@ -241,3 +242,16 @@ def test_the_one_that_is_meant_is_named_where_a_file_holds_several(folder: Path)
     with pytest.raises(CandidateError, match=r"^two.py holds 2 candidates; name one: two.py:first, two.py:second$"):
         load_one("two.py")
     assert load_one("two.py:second").name == "two.py:second"
+
+
+def test_an_object_may_be_declared_like_a_function():
+    """candidate(Domain(...))(Net()): what is said of the object holds for its method."""
+
+    class Net:
+        def loss_and_gradients(self, network, x, y):
+            return 0.0, [], []
+
+    declared = candidate(Domain(losses="mse"))(Net())
+    assert wrap(declared).domain.losses == Domain(losses="mse").losses
+    assert wrap(Net()).declaration is None
+    assert wrap(Net(), timeout=60.0).patience.timeout == 60.0

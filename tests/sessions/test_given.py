@@ -249,3 +249,37 @@ def test_numbers_beyond_the_dtype_are_refused(name: str):
     said = f"{where} holds 1e+39, beyond what float32 holds, the dtype of weights and x: give them as float64"
     with pytest.raises(SpecError, match=re.escape(said)):
         check_arrays(**given(case, **{name: huge}))
+
+
+@pytest.mark.parametrize("turned", [True, False], ids=["columns", "rows"])
+def test_a_single_bias_as_a_table_is_a_bias(turned: bool):
+    """Logistic regression as courses write it: b and db are (1, 1), which is a row as well as a column."""
+    case = build_case(NetworkSpec.parse("3-1,sigmoid,bce,mean,n6,f64,normal,s1"))
+    right = Scratch().answer(case)
+    arrays = given(case)
+    arrays["biases"] = [case.biases[0].reshape(1, 1)]
+    arrays["gradients"] = right.weights, [right.biases[0].reshape(1, 1)]
+    if turned:
+        arrays |= {"x": case.x.T, "y": case.y.T, "samples": "columns"}
+    assert check_arrays(**arrays).verdict == "agrees"
+
+
+def test_one_hot_rows_with_class_weights_are_what_torch_makes_of_them():
+    """Probabilities, of which mean divides by N and not by the class weights."""
+    x, W = np.random.default_rng(3).normal(size=(5, 3)), np.random.default_rng(4).normal(size=(2, 3))
+    y, weight = np.eye(2)[[0, 1, 1, 0, 1]], np.array([0.3, 2.0])
+    leaf = torch.tensor(W, requires_grad=True)
+    loss = torch.nn.functional.cross_entropy(torch.tensor(x) @ leaf.T, torch.tensor(y), weight=torch.tensor(weight))
+    loss.backward()
+    found = check_arrays(
+        weights=[W], biases=None, x=x, y=y, activations="identity", loss="cross_entropy", reduction="mean",
+        loss_options={"weight": weight}, loss_value=loss.item(), gradients=([leaf.grad.numpy()], [None]),
+    )  # fmt: skip
+    assert found.verdict == "agrees"
+
+
+def test_negative_weights_are_refused():
+    """They would make a cost that rewards mistakes, and no bound."""
+    case = build_case(NetworkSpec.parse("3-2,identity,cross_entropy,mean,n5,f64,normal,s1"))
+    with pytest.raises(SpecError, match="weight must hold weights, at least 0; got -1"):
+        check_arrays(**given(case, loss_options={"weight": np.array([-1.0, 1.0])}))
