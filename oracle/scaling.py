@@ -201,7 +201,7 @@ def _judged(relation: _Relation) -> dict[str, str]:
             if (off > 1.0).any():
                 at = np.unravel_index(int(off.argmax()), off.shape)
                 kind = "loss" if name == "loss" else "gradient"
-                found = float(off[at]), _told(name, at, float(top[at]), float(bottom[at]))
+                found = float(off[at]), _told(name, at, float(top[at]), float(bottom[at]), relation.expected)
                 worst[kind] = max(worst.get(kind, (0.0, "")), found)
             decided |= bool(limit.max() < np.abs(wanted).max() < np.inf)
     if worst:
@@ -209,12 +209,13 @@ def _judged(relation: _Relation) -> dict[str, str]:
     return {"verdict": "agree" if decided else "undecided"}
 
 
-def _told(name: str, at: tuple[np.intp, ...], top: float, bottom: float) -> str:
-    """The ratio at an entry in words; both numbers where there is none."""
+def _told(name: str, at: tuple[np.intp, ...], top: float, bottom: float, expected: float) -> str:
+    """The ratio at an entry in words, with the digits that tell it from the expected one; both numbers without one."""
     entry = f"{name}[{', '.join(map(str, at))}]" if at else name
     if bottom == 0.0 or not np.isfinite(top / bottom):
         return f"the numbers of the {entry} are {top:.6g} and {bottom:.6g}"
-    return f"that of the {entry} is {top / bottom:.6g}"
+    digits = next((count for count in range(6, 17) if float(f"{top / bottom:.{count}g}") != expected), 17)
+    return f"that of the {entry} is {top / bottom:.{digits}g}"
 
 
 def _names(answer: Answer) -> list[str]:

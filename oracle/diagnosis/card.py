@@ -117,7 +117,7 @@ def place(diagnosis: Diagnosis) -> str:
     subject = _SUBJECTS[diagnosis.equation]
     where = _PLACES[diagnosis.position]
     if diagnosis.position == "all" and diagnosis.equation in ("BP1", "BP2", "BP3", "BP4", "BP0"):
-        where = "in every layer"
+        where = "in every layer" if diagnosis.layer is None else f"of layer {diagnosis.layer}"
     told = f"{subject} {where}".strip().rstrip(",")
     if diagnosis.equation.startswith("BP"):
         told += f" ({diagnosis.equation})"

@@ -303,7 +303,10 @@ def _unnamed(inquiry: Inquiry, exhibits: Sequence[Exhibit], read: Charges, added
     why = f"{' or '.join(equal)} being wrong would explain these numbers just as well" if equal else ""
     for equation, position in _charged(read, added, exhibits):
         told = _OF_THE_COST if equation == "loss" and read.of_the_cost and not why else why
-        found.append(Diagnosis(equation=equation, position=position, fault=None, wanted=RULES[equation], why=told))
+        layer = read.least[0].layer(equation) if read.least else None
+        found.append(
+            Diagnosis(equation=equation, position=position, layer=layer, fault=None, wanted=RULES[equation], why=told)
+        )
     if not {"BP0", "loss", "penalty"} & {each.equation for each in found} and _loss_is_wrong(exhibits):
         found.append(Diagnosis(equation="loss", position="all", fault=None, wanted=RULES["loss"]))
     return tuple(found)

@@ -81,6 +81,12 @@ class Charge:
             return "first"
         return "hidden" if met else ""
 
+    def layer(self, equation: str) -> int | None:
+        """The one layer in which an equation is broken, whatever the depth; None where there is more to it."""
+        places = {(layer, depth) for name, layer, depth in self.places if name == equation}
+        layers, kinds = {layer for layer, _ in places}, {_position(layer, depth) for layer, depth in places}
+        return layers.pop() if len(layers) == 1 and len(kinds) > 1 else None
+
 
 @dataclass(frozen=True)
 class Charges:

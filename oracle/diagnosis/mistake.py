@@ -30,12 +30,14 @@ RULES: Final = {
 class Diagnosis:
     """One mistake: the equation it breaks, where, and the fault that it is, None where nothing of the catalogue fits.
 
-    position: "output", "hidden", "first" or "all". also_fits: other faults that give the same numbers wherever this one
-    does. condition: when it shows, None for always. subject: what is wrong, where that is not the equation's own.
+    position: "output", "hidden", "first" or "all"; layer: the one layer that it is in, where that is none of these.
+    also_fits: other faults that give the same numbers wherever this one does. condition: when it shows, None for
+    always. subject: what is wrong, where that is not the equation's own.
     """
 
     equation: str
     position: str = "all"
+    layer: int | None = None
     fault: str | None = None
     also_fits: tuple[str, ...] = ()
     used: str = ""

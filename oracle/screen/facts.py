@@ -56,7 +56,8 @@ def _counts(report: Report) -> Iterator[Labelled]:
         worst = tally.worst
         yield labelled("Closest", f"{worst.ratio:.2g} of the bound at worst, {worst.check.name} in {worst.case}")
     if impossible := [loss for loss in report.domain.losses if not report.domain.plan.outputs[loss].names]:
-        names = ", ".join(dict.fromkeys(loss.name for loss in impossible))
+        possible = {loss.name for loss in report.domain.losses if loss not in impossible}
+        names = ", ".join(dict.fromkeys(loss.id if loss.name in possible else loss.name for loss in impossible))
         yield labelled("Left out", f"{names}: no output activation of this domain goes with them")
     yield from _replayed(report)
     yield from _certified(report)

@@ -12,6 +12,7 @@ from backproof.cases import NetworkSpec, build_case
 from backproof.cases.domain import Domain
 from backproof.diagnosis import naming
 from backproof.diagnosis.additivity import LARGEST_BATCH, LARGEST_WRONG_BATCH
+from backproof.diagnosis.card import place
 from backproof.diagnosis.diagnosis import EQUATIONS, RULES, Diagnosis, diagnose, diagnose_answer
 from backproof.diagnosis.evidence import Inquiry
 from backproof.diagnosis.faults import BY_NAME
@@ -400,3 +401,24 @@ def test_factor_on_the_cost_does_not_say_that_the_gradient_is_right(plain, faili
     found = of(planted("loss_over_outputs", "gradient_over_outputs", domain=domain), failing)
     assert {diagnosis.fault for diagnosis in found.diagnoses} == {"loss_over_outputs", "gradient_over_outputs"}
     assert not any("the gradient has it right" in diagnosis.why for diagnosis in found.diagnoses)
+
+
+class SecondLayer(Backprop):
+    """BP4 wrong in layer 2 alone, which is the output of some networks and hidden in others."""
+
+    def weight_gradient(self, delta, layer):
+        dw = super().weight_gradient(delta, layer)
+        second = layer.below is not None and layer.below.below is None
+        return np.cos(3.0 * dw) if second else dw
+
+
+@pytest.mark.no_cover
+@pytest.mark.usefixtures("few_pairs")
+def test_one_layer_is_told_as_that_layer(handwritten, failing):
+    """Not as every layer, though it is the output's here and a hidden one's there."""
+    domain = Domain(
+        depth=(2, 4), width=(2, 4), batch_size=(1, 4), activations="tanh", losses="mse", reductions="sum",
+        dtypes="float64", biases="always",
+    )  # fmt: skip
+    found = of(handwritten(SecondLayer, domain, returns="gradients"), failing)
+    assert [place(each) for each in found.diagnoses] == ["the weight gradient of layer 2 (BP4)"]

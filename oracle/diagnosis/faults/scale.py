@@ -36,12 +36,12 @@ def _reduced(reduction: str, formula: str) -> None:
     @SCALE.fault(
         f"reduction_always_{reduction}",
         used=f"C = {formula}, where another reduction was asked for",
-        wanted="C = sum of l / D: 1 for sum, N for batchmean, and for mean N or N O, as the loss says",
+        wanted="C = sum of l / D: 1 for sum, N for batchmean; by the loss N, N O or the class weights for mean",
         why="loss and gradient fit each other, but are those of another reduction: its divisor is in both of them",
         hint={
             "sum": "np.sum of the losses, network.reduction not read",
             "mean": "np.mean of the losses, network.reduction not read",
-            "batchmean": "/ len(x), where a loss of each output is averaged over N O numbers",
+            "batchmean": "/ len(x), where the loss is averaged over N O numbers, or over the targets' class weights",
         }[reduction],
         family="reduction_always",
     )
